@@ -1,0 +1,197 @@
+"""The bundle: weights, preprocessing, calibration and their story in one file. The only user of torch.jit."""
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+from torch import Tensor, nn
+
+from model.calibration import Calibration
+
+SCHEMA: Final = 1
+ARTIFACTS: Final = Path(__file__).parent / "artifacts"
+FLOAT32_TOLERANCE: Final = 1e-4
+
+
+class BundleError(Exception):
+    """The file is no bundle, is damaged, or does not compute what it should."""
+
+
+@dataclass(frozen=True)
+class BundleMetadata:
+    """Everything a service must know of its weights. `calibration` is missing until `training calibrate` has run."""
+
+    schema: int
+    name: str
+    version: str
+    encoder_id: str
+    embedding_dim: int
+    crop_size: int  # pixels
+    template: tuple[tuple[float, float], ...]  # where the five landmarks lie in the crop, pixels
+    alignment: str
+    detector: str  # that of the training and evaluation photos
+    architecture: Mapping[str, Any]
+    training: Mapping[str, Any]  # config, command, data, licence, seed, history in brief
+    git_commit: str
+    torch_version: str
+    calibration: Calibration | None = None
+    evaluation: Mapping[str, Any] | None = None
+
+    @property
+    def template_array(self) -> NDArray[np.float64]:
+        """The alignment template as (5, 2) float64, pixels."""
+        return np.array(self.template, np.float64)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded bundle: `module` maps uint8 (B, S, S, 3) to float32 (B, D) on its device."""
+
+    module: torch.jit.ScriptModule
+    metadata: BundleMetadata
+    golden: Mapping[str, NDArray[Any]]  # crops uint8 (G, S, S, 3); vectors float32 (G, D)
+    path: Path
+
+    def self_check(self) -> float:
+        """Replays the golden crops on the module's device; the largest difference from the vectors they must give.
+
+        Raises BundleError where it exceeds FLOAT32_TOLERANCE.
+        """
+        device = next(iter(self.module.state_dict().values())).device
+        with torch.inference_mode():
+            vectors = self.module(torch.from_numpy(self.golden["crops"]).to(device)).cpu().numpy()
+        expected = self.golden["vectors"]
+        if vectors.shape != expected.shape:
+            raise BundleError(f"{self.path} gives vectors of shape {vectors.shape}, not {expected.shape}")
+        difference = float(np.abs(vectors - expected).max())
+        if not difference <= FLOAT32_TOLERANCE:
+            raise BundleError(
+                f"{self.path} computes other vectors on {device} than it should (largest difference {difference:.2g}, "
+                f"allowed {FLOAT32_TOLERANCE:g}). Run on another device or install the pinned torch."
+            )
+        return difference
+
+
+def shipped_bundles() -> dict[str, Path]:
+    """The bundles that come with facetwin, by name."""
+    return {path.stem: path for path in sorted(ARTIFACTS.glob("*.pt"))}
+
+
+def find_bundle(name_or_path: str) -> Path:
+    """The file of a shipped bundle's name, or the path itself. Raises BundleError where neither exists."""
+    shipped = shipped_bundles()
+    if name_or_path in shipped:
+        return shipped[name_or_path]
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    raise BundleError(
+        f"There is no bundle {name_or_path!r}: neither a file nor one of the shipped ({', '.join(shipped) or 'none'})."
+    )
+
+
+def create_bundle(path: Path, encoder: nn.Module, metadata: BundleMetadata) -> Bundle:
+    """Scripts `encoder` whole, fills in `encoder_id`, seals golden vectors with it and writes the file atomically."""
+    encoder = encoder.eval().cpu()
+    with _jit():
+        module = torch.jit.script(encoder)
+    generator = torch.Generator().manual_seed(7)
+    coarse = torch.rand(4, 3, 7, 7, generator=generator)
+    smooth = nn.functional.interpolate(coarse, metadata.crop_size, mode="bicubic", align_corners=False)
+    crops = (smooth.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).contiguous()  # (4, S, S, 3)
+    with torch.inference_mode():
+        vectors = module(crops)
+    metadata = replace(metadata, encoder_id=encoder_id(module.state_dict(), metadata))
+    golden = {"crops": crops.numpy(), "vectors": vectors.numpy()}
+    return _save(Bundle(module, metadata, golden, path))
+
+
+def reseal(bundle: Bundle, **changes: Any) -> Bundle:
+    """The same weights with other metadata, in the same file, atomically. Raises ValueError on a change of identity."""
+    if "encoder_id" in changes:
+        raise ValueError("resealing cannot change which encoder this is")
+    return _save(replace(bundle, metadata=replace(bundle.metadata, **changes)))
+
+
+def load_bundle(path: Path, device: str = "cpu") -> Bundle:
+    """Reads a bundle and checks that its weights are those its metadata names. Raises BundleError."""
+    extra: dict[str, Any] = {"metadata.json": "", "golden.npz": ""}
+    try:
+        with _jit():
+            module = torch.jit.load(str(path), map_location=device, _extra_files=extra)  # type: ignore[no-untyped-call]
+    except (RuntimeError, ValueError, OSError) as error:
+        raise BundleError(f"{path} cannot be read as a bundle: {str(error).splitlines()[0]}") from error
+    # torch.jit.load leaves a missing extra file empty.
+    missing = [name for name, content in extra.items() if not content]
+    if missing:
+        raise BundleError(f"{path} is not a facetwin bundle: {' and '.join(missing)} missing")
+    try:
+        metadata = TypeAdapter(BundleMetadata).validate_json(extra["metadata.json"])
+    except ValidationError as error:
+        raise BundleError(f"{path}: its metadata is not of schema {SCHEMA}: {error.errors()[0]['loc']}") from error
+    if metadata.schema != SCHEMA:
+        raise BundleError(f"{path} has schema {metadata.schema}; this version of facetwin reads {SCHEMA}")
+    if encoder_id(module.state_dict(), metadata) != metadata.encoder_id:
+        raise BundleError(f"{path}: the weights are not those that its metadata names")
+    with np.load(io.BytesIO(extra["golden.npz"]), allow_pickle=False) as arrays:
+        golden = {name: arrays[name] for name in ("crops", "vectors")}
+    module.eval()
+    return Bundle(module, metadata, golden, path)
+
+
+def encoder_id(state: Mapping[str, Tensor], metadata: BundleMetadata) -> str:
+    """SHA-256 over the weights (preprocessing constants among them) and the alignment: two encoders with the same id
+    give the same vectors. Calibration, detector and file layout do not enter."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    frame = [metadata.crop_size, [[float(v) for v in point] for point in metadata.template], metadata.alignment]
+    digest.update(json.dumps(frame).encode())
+    return digest.hexdigest()
+
+
+def _save(bundle: Bundle) -> Bundle:
+    """Writes beside the target, then renames: a reader sees the old file or the new one, never half of one."""
+    arrays = io.BytesIO()
+    np.savez(arrays, crops=bundle.golden["crops"], vectors=bundle.golden["vectors"])
+    files: dict[str, Any] = {
+        "metadata.json": json.dumps(asdict(bundle.metadata), indent=1),
+        "golden.npz": arrays.getvalue(),
+    }
+    bundle.path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=bundle.path.parent, suffix=".partial")
+    os.close(handle)
+    partial = Path(name)
+    try:
+        with _jit():
+            torch.jit.save(bundle.module, str(partial), _extra_files=files)
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+        partial.chmod(0o644)
+        partial.replace(bundle.path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    return bundle
+
+
+@contextmanager
+def _jit() -> Iterator[None]:
+    """torch warns that TorchScript is deprecated; it is this project's format by design."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r".*torch\.jit", category=FutureWarning)
+        warnings.filterwarnings("ignore", message=r".*torch\.jit", category=DeprecationWarning)
+        yield

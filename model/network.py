@@ -1,0 +1,89 @@
+"""The Siamese network: one encoder whose weights both branches share, from uint8 crops to unit vectors.
+
+Preprocessing and normalisation are inside the module, so that the exported file needs nothing but pixels.
+"""
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from model.backbones import CompactResNet, DlibResNet, PaperNet
+
+
+class SiameseEncoder(nn.Module):
+    """One branch: pixels -> scaled -> backbone -> embedding of unit length."""
+
+    crop_size: Final[int]
+    embedding_dim: Final[int]
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, backbone: nn.Module, crop_size: int, embedding_dim: int, mean: tuple[float, float, float], scale: float
+    ) -> None:
+        """The backbone sees (level - mean) / scale."""
+        super().__init__()
+        self.crop_size = crop_size
+        self.embedding_dim = embedding_dim
+        self.backbone = backbone
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor([scale] * 3).view(1, 3, 1, 1))
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """uint8 RGB crops (B, S, S, 3) -> float32 unit vectors (B, D). Raises RuntimeError on another shape or type."""
+        if crops.dtype != torch.uint8:
+            raise RuntimeError("crops must be uint8")
+        if crops.dim() != 4 or crops.size(1) != self.crop_size or crops.size(2) != self.crop_size or crops.size(3) != 3:
+            raise RuntimeError("crops must have the shape (B, crop_size, crop_size, 3)")
+        # A permuted NHWC tensor already is NCHW in channels_last memory: no copy.
+        return self.embed(crops.permute(0, 3, 1, 2).float())
+
+    @torch.jit.export
+    def embed(self, pixels: Tensor) -> Tensor:
+        """RGB levels 0..255 as float (B, 3, S, S) -> (B, D): where augmented training batches enter."""
+        x = (pixels - self.mean) / self.std
+        x = self.backbone(x)  # (B, D)
+        return F.normalize(x.float(), dim=1)
+
+
+class SiameseNetwork(nn.Module):
+    """Two branches with one set of weights, joined by the distance of their embeddings."""
+
+    def __init__(self, encoder: SiameseEncoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """Two batches of crops (B, S, S, 3) -> the Euclidean distance of each pair (B,), 0..2."""
+        return pair_distance(self.encoder(first), self.encoder(second))
+
+
+def pair_distance(first: Tensor, second: Tensor) -> Tensor:
+    """Row by row, the Euclidean distance (B,) of unit vectors (B, D) and (B, D), by way of their cosine; its gradient
+    is finite for equal rows too."""
+    return (2.0 - 2.0 * (first * second).sum(dim=1)).clamp_min(1e-12).sqrt()
+
+
+ARCHITECTURES: Final = ("paper", "compact_resnet", "dlib_resnet")
+
+
+def build_encoder(
+    architecture: str, crop_size: int, embedding_dim: int, width: float = 1.0, hidden: int = 512, dropout: float = 0.0
+) -> SiameseEncoder:
+    """A new encoder with random weights. Raises ValueError on an unknown architecture or an impossible size."""
+    mean, scale = (127.5, 127.5, 127.5), 64.0
+    backbone: nn.Module
+    match architecture:
+        case "paper":
+            backbone = PaperNet(crop_size, embedding_dim, width, hidden, dropout)
+        case "compact_resnet":
+            backbone = CompactResNet(crop_size, embedding_dim, width, hidden, dropout)
+        case "dlib_resnet":
+            if (crop_size, embedding_dim, width, hidden, dropout) != (150, 128, 1.0, 512, 0.0):
+                raise ValueError("dlib_resnet has one shape: crops of 150 px, 128 dimensions, no other option")
+            backbone, mean, scale = DlibResNet(), DlibResNet.MEAN, DlibResNet.SCALE
+        case _:
+            raise ValueError(f"unknown architecture {architecture!r}; there are {', '.join(ARCHITECTURES)}")
+    return SiameseEncoder(backbone, crop_size, embedding_dim, mean, scale).to(memory_format=torch.channels_last)
