@@ -1,0 +1,1 @@
+"""How fast, beside something else, in one run."""

@@ -1,0 +1,1 @@
+"""Finds the weights: `python -m training --help`. The service never imports this package."""

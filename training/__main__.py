@@ -1,0 +1,302 @@
+"""`python -m training`: from photos to a bundle, step by step, and the figures through a running service."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from model.bundle import BundleError, find_bundle, load_bundle, reseal
+from training import photos as photo_files
+from training.config import ConfigError, load_config
+from training.experiment import CONFIGS, Experiment, inside
+from training.photos import DataError, data_folder, find_photos, lfw_photos, read_pairs
+
+app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+console = Console()
+
+ConfigOption = Annotated[Path, typer.Option("--config", help="The experiment, a TOML file.")]
+DataOption = Annotated[Path | None, typer.Option("--data", help="Holds lfw/; default: FACETWIN_DATA or data.")]
+BuildOption = Annotated[Path, typer.Option("--build", help="Where crops, checkpoints and reports go.")]
+BundleOption = Annotated[str | None, typer.Option("--bundle", help="A name or a path; default: the config's.")]
+UrlOption = Annotated[str, typer.Option("--through", metavar="URL", help="A running service.")]
+DEFAULT_CONFIG = CONFIGS / "lfw.toml"
+DEFAULT_BUILD = Path("build")
+
+
+def _experiment(config: Path, data: Path | None, build: Path) -> Experiment:
+    return Experiment(load_config(config), data or data_folder(), build)
+
+
+@app.command()
+def download(folder: Annotated[Path, typer.Argument(help="Gets lfw/ below it.")] = Path("data")) -> None:
+    """Fetches LFW's photos (180 MB) and its official protocol files, each with its hash checked."""
+    import pooch
+
+    target = folder / "lfw"
+    pooch.retrieve(
+        photo_files.LFW_URL,
+        known_hash=f"sha256:{photo_files.LFW_SHA256}",
+        fname="lfw.tgz",
+        path=target,
+        processor=pooch.Untar(extract_dir="."),
+        progressbar=True,
+    )
+    for name, md5 in photo_files.PROTOCOL_MD5.items():
+        url = photo_files.PROTOCOL_URL + name
+        try:
+            pooch.retrieve(url, known_hash=f"md5:{md5}", fname=name, path=target)
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{name} could not be had from {url} ({type(error).__name__}). Put LFW's official file of that name "
+                f"(md5 {md5}) into {target} and run this again."
+            ) from error
+    console.print(f"LFW is in {target}.")
+
+
+@app.command()
+def prepare(
+    config: ConfigOption = DEFAULT_CONFIG,
+    data: DataOption = None,
+    build: BuildOption = DEFAULT_BUILD,
+    workers: Annotated[int | None, typer.Option(help="Processes; default: one a core.")] = None,
+) -> None:
+    """Decodes, finds and aligns every face, through the code that serves requests. Resumable."""
+    from training.prepare import prepare as run_prepare
+
+    experiment = _experiment(config, data, build)
+    faces = run_prepare(find_photos(lfw_photos(experiment.data)), experiment.config.crops, experiment.prepared, workers)
+    console.print(f"{len(faces.names):,} faces in {experiment.prepared}; {len(faces.missing)} photos without one.")
+    for name, reason in faces.missing.items():
+        console.print(f"  {name}: {reason}")
+
+
+@app.command()
+def train(config: ConfigOption = DEFAULT_CONFIG, data: DataOption = None, build: BuildOption = DEFAULT_BUILD) -> None:
+    """Trains, or goes on where it was interrupted. TensorBoard reads build/runs."""
+    from training.train import train as run_train
+
+    experiment = _experiment(config, data, build)
+    best = run_train(experiment.config, experiment.faces, experiment.split, experiment.run)
+    console.print(f"The best weights are in {best}.")
+
+
+@app.command()
+def export(
+    config: ConfigOption = DEFAULT_CONFIG,
+    data: DataOption = None,
+    build: BuildOption = DEFAULT_BUILD,
+    bundle: BundleOption = None,
+) -> None:
+    """Writes the best weights as a bundle, not calibrated yet."""
+    from training.export import export as run_export
+
+    experiment = _experiment(config, data, build)
+    target = Path(bundle) if bundle else experiment.shipped
+    command = f"python -m training all --config {inside(config)}"
+    made = run_export(experiment.config, experiment.faces, experiment.split, experiment.run, target, command)
+    console.print(f"{target}: encoder {made.metadata.encoder_id[:12]}, {target.stat().st_size / 1e6:.1f} MB")
+
+
+@app.command()
+def calibrate(
+    config: ConfigOption = DEFAULT_CONFIG,
+    data: DataOption = None,
+    build: BuildOption = DEFAULT_BUILD,
+    bundle: BundleOption = None,
+) -> None:
+    """Finds the operating points on the calibration people and reseals the bundle with them."""
+    from training.calibrate import calibrate as run_calibrate
+    from training.evaluate import score
+
+    experiment = _experiment(config, data, build)
+    sealed = load_bundle(experiment.bundle_path(bundle))
+    scored = score(sealed, experiment.faces, experiment.split.calibration)
+    people, photos = len(experiment.split.calibration), len(scored.names)
+    description = f"{people} calibration people of LFW's peopleDevTrain ({photos} photos), every pair"
+    found = run_calibrate(
+        scored.all_pairs(),
+        experiment.config.calibration.default_fmr,
+        description,
+        f"python -m training calibrate --config {inside(config)}",
+    )
+    reseal(sealed, calibration=found)
+    table = Table("FMR", "95 % limits", "threshold", "FNMR", "false matches")
+    for point in found.points:
+        low, high = point.interval
+        table.add_row(
+            f"{point.fmr:.2e}",
+            f"{low:.1e}..{high:.1e}",
+            f"{point.threshold:.4f}",
+            f"{point.fnmr:.3f}",
+            str(point.false_matches),
+        )
+    console.print(table)
+
+
+@app.command()
+def evaluate(
+    config: ConfigOption = DEFAULT_CONFIG,
+    data: DataOption = None,
+    build: BuildOption = DEFAULT_BUILD,
+    bundle: BundleOption = None,
+    through: Annotated[str | None, typer.Option(metavar="URL", help="Compare with a running service instead.")] = None,
+    plots: Annotated[Path | None, typer.Option(help="Default: docs/plots for a shipped bundle.")] = None,
+) -> None:
+    """Reports on the test people: View 1's listed pairs and every pair, and reseals the bundle with the figures."""
+    from training.evaluate import evaluate as run_evaluate
+    from training.evaluate import score
+
+    experiment = _experiment(config, data, build)
+    sealed = load_bundle(experiment.bundle_path(bundle))
+    scored = score(sealed, experiment.faces, experiment.split.test)
+    listed = read_pairs(experiment.lists / "pairsDevTest.txt")
+    if through:
+        _report_parity(experiment, sealed.metadata, scored, listed, through)
+        return
+    from training.plots import plot_roc, plot_scores
+
+    command = f"python -m training evaluate --config {inside(config)}"
+    report = run_evaluate(sealed, scored, listed, command)
+    resealed = reseal(sealed, evaluation=report)
+    assert resealed.metadata.calibration is not None
+    pairs, name = scored.all_pairs(), sealed.metadata.name
+    plots = plots or (Path("docs/plots") if sealed.path == experiment.shipped else build / "plots")
+    plot_roc(pairs, f"{name}: every pair of LFW's peopleDevTest", plots / f"{name}-roc.png")
+    plot_scores(
+        pairs,
+        resealed.metadata.calibration.at_fmr(),
+        f"{name}: scores on LFW's peopleDevTest",
+        plots / f"{name}-scores.png",
+    )
+    console.print_json(json.dumps(report))
+
+
+@app.command(name="all")
+def everything(
+    config: ConfigOption = DEFAULT_CONFIG,
+    data: DataOption = None,
+    build: BuildOption = DEFAULT_BUILD,
+    bundle: BundleOption = None,
+) -> None:
+    """prepare, train, export, calibrate, evaluate: the whole way to the config's bundle."""
+    prepare(config, data, build)
+    train(config, data, build)
+    export(config, data, build, bundle)
+    calibrate(config, data, build, bundle)
+    evaluate(config, data, build, bundle)
+
+
+@app.command()
+def compare(
+    first: str,
+    second: str,
+    config: ConfigOption = DEFAULT_CONFIG,
+    data: DataOption = None,
+    build: BuildOption = DEFAULT_BUILD,
+) -> None:
+    """TAR of SECOND minus TAR of FIRST on every pair of the test people, by a paired bootstrap over people."""
+    from training.evaluate import compare as run_compare
+    from training.evaluate import score
+
+    experiment = _experiment(config, data, build)
+    bundles = [load_bundle(find_bundle(name)) for name in (first, second)]
+    scored = [score(each, experiment.faces, experiment.split.test).all_pairs() for each in bundles]
+    table = Table("FMR", f"TAR {first}", f"TAR {second}", "difference", "standard error", "95 % limits")
+    for fmr, difference in run_compare(scored[0], scored[1]).items():
+        low, high = difference.interval
+        table.add_row(
+            f"{fmr:g}",
+            f"{scored[0].tar_at(fmr):.4f}",
+            f"{scored[1].tar_at(fmr):.4f}",
+            f"{difference.value:+.4f}",
+            f"{difference.standard_error:.4f}",
+            f"{low:+.4f}..{high:+.4f}",
+        )
+    console.print(table)
+
+
+@app.command()
+def identification(
+    through: UrlOption,
+    data: DataOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    count: Annotated[int, typer.Option(help="People enrolled, and as many who are not.")] = 50,
+    gallery: Annotated[str, typer.Option(help="Erased first.")] = "identification-trial",
+    again: Annotated[bool, typer.Option(help="Enroll nobody; compare with the first trial.")] = False,
+    build: BuildOption = DEFAULT_BUILD,
+) -> None:
+    """Enrolls people of the test list from one photo each and searches: rank-1, FNIR, FPIR."""
+    from training.photos import read_people
+    from training.through import Identified, Service, spread
+    from training.through import identification as run_identification
+
+    folder = data or data_folder()
+    people = frozenset(read_people(folder / "lfw" / load_config(config).data.test_people))
+    photos = find_photos(lfw_photos(folder))
+    notes = build / "identification.json"
+    result = run_identification(Service(through, photos), photos, people, count, gallery, enroll=not again)
+    table = Table("enrolled", "mated probes", "strangers", "rank-1", "FNIR", "FPIR", "threshold", "target FPIR met")
+    table.add_row(
+        str(result.enrolled),
+        str(result.mated),
+        str(result.nonmated),
+        f"{result.rank1:.2f}",
+        f"{result.fnir:.2f}",
+        f"{result.fpir:.2f}",
+        f"{result.threshold:.4f}",
+        str(result.target_met),
+    )
+    console.print(table)
+    if again:
+        saved = json.loads(notes.read_text())
+        saved["answers"] = tuple(tuple(answer) for answer in saved["answers"])
+        difference = spread(Identified(**saved), result)
+        console.print(f"Largest difference in similarity to the first trial: {difference:.2g}")
+        if difference > 1e-4:
+            raise DataError("The answers are not those of the first trial.")
+        return
+    notes.parent.mkdir(parents=True, exist_ok=True)
+    notes.write_text(json.dumps(asdict(result)))
+
+
+def _report_parity(experiment: Experiment, metadata: Any, scored: Any, listed: Any, url: str) -> None:
+    from training.through import Service, parity
+
+    service = Service(url, find_photos(lfw_photos(experiment.data)))
+    assert metadata.calibration is not None
+    result = parity(service, scored, listed, metadata.calibration.at_fmr().threshold, metadata.encoder_id)
+    table = Table("pairs", "largest difference", "other verdicts", "photos without a face")
+    table.add_row(
+        str(result.pairs),
+        f"{result.largest_difference:.2g}",
+        str(result.different_verdicts),
+        ", ".join(result.without_face) or "none",
+    )
+    console.print(table)
+    if result.largest_difference > 1e-4 or result.different_verdicts:
+        raise DataError("The service does not answer as the bundle does offline.")
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except (ConfigError, DataError, BundleError) as error:
+        console.print(f"[red]{error}[/red]")
+        sys.exit(1)
+
+
+def main() -> None:
+    with _in_words():
+        app()
+
+
+if __name__ == "__main__":  # worker processes import this module too
+    main()

@@ -1,0 +1,124 @@
+"""One experiment: a TOML file as frozen dataclasses, every field checked."""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked
+
+STRICT = ConfigDict(extra="forbid")
+
+
+class ConfigError(Exception):
+    """The config file is missing or says something impossible."""
+
+
+@checked(frozen=True, config=STRICT)
+class DataConfig:
+    train_people: str
+    test_people: str
+    validation_share: float
+    calibration_share: float
+    most_photos: int
+
+
+@checked(frozen=True, config=STRICT)
+class CropConfig:
+    size: int
+    margin: int
+
+    @property
+    def stored(self) -> int:
+        """Pixels a side of the crops that `prepare` writes."""
+        return self.size + 2 * self.margin
+
+
+@checked(frozen=True, config=STRICT)
+class NetworkConfig:
+    """`start` dlib: the weights that `training/pretrained.py` reads, for the architecture dlib_resnet alone."""
+
+    architecture: str
+    embedding_dim: int
+    width: float = 1.0
+    hidden: int = 512
+    dropout: float = 0.0
+    start: Literal["random", "dlib"] = "random"
+
+
+@checked(frozen=True, config=STRICT)
+class LossConfig:
+    """`weight` is that of the contrastive loss, `anchor_weight` that of the anchors (see training/anchors.py)."""
+
+    margin: float
+    mining: Literal["all", "hard"]
+    genuine_weight: float
+    weight: float = 1.0
+    anchor_weight: float = 0.0
+    anchor_own: float = 1.0
+
+
+@checked(frozen=True, config=STRICT)
+class SamplingConfig:
+    people: int
+    photos: int
+
+
+@checked(frozen=True, config=STRICT)
+class AugmentationConfig:
+    rotation: float
+    scale: float
+    shift: float
+    brightness: float
+    contrast: float
+    grey: float
+    blur: float
+    erase: float
+
+
+@checked(frozen=True, config=STRICT)
+class TrainingConfig:
+    seed: int
+    steps: int
+    learning_rate: float
+    weight_decay: float
+    warmup_steps: int
+    ema: float
+    validate_every: int
+    patience: int
+    validate_fmr: float
+    precision: Literal["float32", "bf16"]
+
+
+@checked(frozen=True, config=STRICT)
+class CalibrationConfig:
+    default_fmr: float
+
+
+@checked(frozen=True, config=STRICT)
+class Config:
+    name: str
+    version: str
+    data: DataConfig
+    crops: CropConfig
+    network: NetworkConfig
+    loss: LossConfig
+    sampling: SamplingConfig
+    augmentation: AugmentationConfig
+    training: TrainingConfig
+    calibration: CalibrationConfig
+
+
+def load_config(path: Path) -> Config:
+    """Raises ConfigError naming the field that is wrong."""
+    try:
+        raw = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise ConfigError(f"There is no config {path}; the shipped ones are in training/configs.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    try:
+        return TypeAdapter(Config).validate_python(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

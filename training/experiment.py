@@ -1,0 +1,58 @@
+"""A config with its data and its places: where each step reads and writes."""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from model.bundle import ARTIFACTS, find_bundle
+from training.config import Config
+from training.data import Split, split_people
+from training.prepare import PreparedFaces, load_prepared
+
+CONFIGS: Final = Path(__file__).parent / "configs"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A config with its data and its places."""
+
+    config: Config
+    data: Path
+    build: Path
+
+    @property
+    def lists(self) -> Path:
+        return self.data / "lfw"
+
+    @property
+    def prepared(self) -> Path:
+        return self.build / "prepared" / f"lfw-{self.config.crops.size}-{self.config.crops.margin}"
+
+    @property
+    def run(self) -> Path:
+        return self.build / "runs" / self.config.name
+
+    @property
+    def shipped(self) -> Path:
+        return ARTIFACTS / f"{self.config.name}.pt"
+
+    @cached_property
+    def faces(self) -> PreparedFaces:
+        return load_prepared(self.prepared)
+
+    @cached_property
+    def split(self) -> Split:
+        everyone = [*self.faces.people, *(name.split("/")[0] for name in self.faces.missing)]
+        return split_people(self.config.data, self.lists, Counter(everyone))
+
+    def bundle_path(self, chosen: str | None) -> Path:
+        """The bundle that was named, or the config's own. Raises BundleError."""
+        return find_bundle(chosen) if chosen else self.shipped
+
+
+def inside(config: Path) -> str:
+    """The config's path as somebody in the project's folder would write it."""
+    root = CONFIGS.parent.parent
+    return str(config.resolve().relative_to(root)) if config.resolve().is_relative_to(root) else config.name

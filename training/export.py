@@ -1,0 +1,64 @@
+"""The best checkpoint -> a bundle that tells how it came about."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from model import alignment
+from model.alignment import chip_template
+from model.bundle import SCHEMA, Bundle, BundleMetadata, create_bundle
+from training.config import Config, ConfigError
+from training.data import Split, rows_of
+from training.prepare import PreparedFaces
+from training.provenance import machine
+from training.train import new_encoder
+
+DATA = "Labeled Faces in the Wild (Huang et al. 2007), View 1 training people"
+STARTS = {
+    "random": "random weights",
+    "dlib": "dlib_face_recognition_resnet_model_v1 (Davis King, public domain CC0): about 3 million faces of 7,485 "
+    "people from FaceScrub, VGG and other sources, LFW's people removed by its author",
+}
+LICENCE = "LFW: a research benchmark of press photos of public figures"
+
+
+def export(config: Config, faces: PreparedFaces, split: Split, run: Path, target: Path, command: str) -> Bundle:
+    """Writes the bundle, not calibrated yet. Raises ConfigError without a checkpoint of this config."""
+    checkpoint = run / "best.pt"
+    if not checkpoint.is_file():
+        raise ConfigError(f"{checkpoint} does not exist. Run `python -m training train` first.")
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    if saved["config"] != asdict(config):
+        raise ConfigError(f"{checkpoint} was made with another config than the one named.")
+    encoder = new_encoder(config)
+    encoder.load_state_dict(saved["encoder"])
+    photos = {part: len(rows_of(faces.people, getattr(split, part))) for part in ("training", "validation")}
+    metadata = BundleMetadata(
+        schema=SCHEMA,
+        name=config.name,
+        version=config.version,
+        encoder_id="",
+        embedding_dim=config.network.embedding_dim,
+        crop_size=config.crops.size,
+        template=tuple((float(x), float(y)) for x, y in chip_template(config.crops.size)),
+        alignment=alignment.VERSION,
+        detector=faces.detector,
+        architecture={**asdict(config.network), "parameters": sum(p.numel() for p in encoder.parameters())},
+        training={
+            "command": command,
+            "config": asdict(config),
+            "data": DATA,
+            "started_from": STARTS[config.network.start],
+            "licence": LICENCE,
+            "people": {"training": len(split.training), "validation": len(split.validation)},
+            "photos": photos,
+            "best_step": saved["step"],
+            "seconds": round(saved["seconds"]),
+            "machine": machine(),
+            "validation": saved["history"][-1],
+        },
+        git_commit=saved["commit"],
+        torch_version=torch.__version__,
+    )
+    return create_bundle(target, encoder, metadata)

@@ -1,0 +1,54 @@
+"""ROC and score histogram of an evaluation."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from model.calibration import OperatingPoint
+from training.protocols import BINS, AllPairs, bin_centres
+
+BLUE, ORANGE, GREY = "#1f5fa8", "#d1622b", "#666666"
+
+
+def plot_roc(pairs: AllPairs, title: str, target: Path) -> None:
+    """True accept rate over false match rate, on a logarithmic axis."""
+    ranked = np.sort(pairs.genuine)[::-1]
+    counts = np.unique(np.logspace(0, np.log10(len(pairs.impostor) - 1), 300).astype(int))
+    accepted = np.searchsorted(-ranked, -pairs.impostor[counts], side="left") / len(ranked)
+    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    axes = figure.subplots()
+    axes.semilogx(counts / pairs.impostor_pairs, accepted, color=BLUE, linewidth=2)
+    for fmr in (1e-4, 1e-3, 1e-2):
+        if fmr * pairs.impostor_pairs >= 30:
+            tar = pairs.tar_at(fmr)
+            axes.plot(fmr, tar, "o", color=ORANGE)
+            axes.annotate(
+                f"{tar:.1%}", (fmr, tar), textcoords="offset points", xytext=(-8, 6), ha="right", color=ORANGE
+            )
+    axes.set(xlabel="false match rate (FMR)", ylabel="true accept rate (TAR)", ylim=(0, 1), title=title)
+    axes.set_xlim(max(30 / pairs.impostor_pairs, 1e-7), 0.12)
+    axes.grid(True, which="both", alpha=0.25)
+    _write(figure, target)
+
+
+def plot_scores(pairs: AllPairs, point: OperatingPoint, title: str, target: Path) -> None:
+    """How similarities of genuine and impostor pairs are spread, with the default threshold."""
+    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    axes = figure.subplots()
+    merged = 32
+    centres = bin_centres().reshape(-1, merged).mean(axis=1)
+    width = 2 * merged / BINS
+    kinds = (("impostor pairs", pairs.impostor_histogram, GREY), ("genuine pairs", pairs.genuine_histogram, BLUE))
+    for label, histogram, colour in kinds:
+        density = histogram.reshape(-1, merged).sum(axis=1) / histogram.sum() / width
+        axes.fill_between(centres, density, step="mid", alpha=0.45, color=colour, label=label)
+    axes.axvline(point.threshold, color=ORANGE, linestyle="--", label=f"default threshold, FMR {point.fmr:.1e}")
+    axes.set(xlabel="similarity (cosine)", ylabel="density", title=title, xlim=(-1, 1))
+    axes.legend(frameon=False)
+    _write(figure, target)
+
+
+def _write(figure: Figure, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(target, dpi=120)

@@ -1,0 +1,35 @@
+"""Which code and which machine a figure comes from."""
+
+import platform
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import torch
+
+DESCRIBE: Final = ("git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*")
+
+
+def git_commit() -> str:
+    """The commit of the code that runs, with `-dirty` where files under version control differ from it."""
+    here = Path(__file__).parent
+    try:
+        result = subprocess.run(DESCRIBE, cwd=here, capture_output=True, text=True, check=True)  # noqa: S603 - constant
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return result.stdout.strip()
+
+
+def machine() -> str:
+    """Processor or GPU, and the threads in use."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{_processor()}, {torch.get_num_threads()} threads"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
