@@ -1,0 +1,1 @@
+"""HTTP: routes, what goes in and out, and problems in words."""

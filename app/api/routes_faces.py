@@ -1,0 +1,108 @@
+"""Photos in, answers out."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+
+from app.api.bodies import body, documented_body
+from app.api.dependencies import Service, authorize
+from app.api.problems import documented
+from app.api.schemas import (
+    DetectRequest,
+    DetectResponse,
+    EmbedRequest,
+    EmbedResponse,
+    EnrollRequest,
+    EnrollResponse,
+    IdentifyRequest,
+    IdentifyResponse,
+    VerifyRequest,
+    VerifyResponse,
+)
+from app.verification import FaceService
+
+router = APIRouter(tags=["faces"], dependencies=[Depends(authorize)])
+
+PHOTO = ("malformed_request", "empty_image", "corrupt_image", "unauthorized", "image_too_large", "unsupported_image")
+SERVED = ("overloaded", "internal_error", "not_ready", "deadline_exceeded")
+FACE = (*PHOTO, "no_face_found", "several_faces", *SERVED)
+
+
+def _answer(service: FaceService, result: Any) -> dict[str, Any]:
+    metadata = service.metadata
+    model = {"name": metadata.name, "version": metadata.version, "encoder_id": metadata.encoder_id}
+    answer = {**asdict(result), "model": model}
+    answer["timings_ms"] = {stage: round(ms, 2) for stage, ms in result.timings_ms.items()}
+    return answer
+
+
+@router.post(
+    "/verify",
+    summary="Do two photos show the same person?",
+    response_model=VerifyResponse,
+    responses=documented(*FACE, "target_unsupported"),
+    openapi_extra=documented_body(VerifyRequest),
+)
+async def verify(service: Service, sent: Annotated[VerifyRequest, Depends(body(VerifyRequest))]) -> dict[str, Any]:
+    result = await service.verify(sent.image1, sent.image2, target_fmr=sent.target_fmr, selection=sent.face_selection)
+    return _answer(service, result)
+
+
+@router.post(
+    "/enroll",
+    status_code=201,
+    summary="Remember a person from one photo",
+    response_model=EnrollResponse,
+    responses=documented(*FACE, "identity_exists", "encoder_mismatch", "low_quality"),
+    openapi_extra=documented_body(EnrollRequest),
+)
+async def enroll(service: Service, sent: Annotated[EnrollRequest, Depends(body(EnrollRequest))]) -> dict[str, Any]:
+    result = await service.enroll(
+        sent.identity,
+        sent.image,
+        gallery=sent.gallery,
+        metadata=sent.metadata,
+        if_exists=sent.if_exists,
+        selection=sent.face_selection,
+        min_quality=sent.min_quality,
+    )
+    return _answer(service, result)
+
+
+@router.post(
+    "/identify",
+    summary="Whom does a photo show, or nobody we know?",
+    response_model=IdentifyResponse,
+    responses=documented(*FACE, "unknown_gallery", "encoder_mismatch", "target_unsupported"),
+    openapi_extra=documented_body(IdentifyRequest),
+)
+async def identify(
+    service: Service, sent: Annotated[IdentifyRequest, Depends(body(IdentifyRequest))]
+) -> dict[str, Any]:
+    result = await service.identify(
+        sent.image, gallery=sent.gallery, top_k=sent.top_k, target_fpir=sent.target_fpir, selection=sent.face_selection
+    )
+    return _answer(service, result)
+
+
+@router.post(
+    "/embed",
+    summary="The embedding of one face",
+    response_model=EmbedResponse,
+    responses=documented(*FACE),
+    openapi_extra=documented_body(EmbedRequest),
+)
+async def embed(service: Service, sent: Annotated[EmbedRequest, Depends(body(EmbedRequest))]) -> dict[str, Any]:
+    return _answer(service, await service.embed(sent.image, selection=sent.face_selection))
+
+
+@router.post(
+    "/detect",
+    summary="Every face of a photo, with its quality",
+    response_model=DetectResponse,
+    responses=documented(*PHOTO, *SERVED),
+    openapi_extra=documented_body(DetectRequest),
+)
+async def detect(service: Service, sent: Annotated[DetectRequest, Depends(body(DetectRequest))]) -> dict[str, Any]:
+    return _answer(service, await service.detect(sent.image))

@@ -1,0 +1,77 @@
+"""Who is enrolled, and how to be forgotten."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from app.api.dependencies import Service, authorize
+from app.api.problems import documented
+from app.api.schemas import GalleriesOut, GalleryName, IdentitiesOut, IdentityName, IdentityOut, ReceiptOut
+from app.gallery.base import DEFAULT_GALLERY, GallerySummary, Identity, IdentityPage, Receipt
+
+router = APIRouter(tags=["galleries"], dependencies=[Depends(authorize)])
+
+COMMON = ("malformed_request", "unauthorized", "internal_error", "not_ready")
+InGallery = Annotated[GalleryName, Query(description="Which gallery.")]
+
+
+@router.get(
+    "/identities",
+    summary="Everybody enrolled, page by page",
+    response_model=IdentitiesOut,
+    responses=documented(*COMMON, "unknown_gallery"),
+)
+async def list_identities(
+    service: Service,
+    gallery: InGallery = DEFAULT_GALLERY,
+    after: Annotated[str | None, Query(description="`next_after` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> IdentityPage:
+    return await service.gallery.identities(gallery, after, limit)
+
+
+@router.get(
+    "/identities/{identity}",
+    summary="One person and their templates",
+    response_model=IdentityOut,
+    responses=documented(*COMMON, "unknown_gallery", "unknown_identity"),
+)
+async def get_identity(service: Service, identity: IdentityName, gallery: InGallery = DEFAULT_GALLERY) -> Identity:
+    return await service.gallery.identity(gallery, identity)
+
+
+@router.delete(
+    "/identities/{identity}",
+    summary="Forget a person, for good",
+    response_model=ReceiptOut,
+    responses=documented(*COMMON, "unknown_gallery", "unknown_identity"),
+)
+async def forget_identity(service: Service, identity: IdentityName, gallery: InGallery = DEFAULT_GALLERY) -> Receipt:
+    return await service.gallery.forget_identity(gallery, identity)
+
+
+@router.delete(
+    "/identities/{identity}/templates/{template_id}",
+    summary="Forget one photo of a person; with the last one the person",
+    response_model=ReceiptOut,
+    responses=documented(*COMMON, "unknown_gallery", "unknown_identity", "unknown_template"),
+)
+async def forget_template(
+    service: Service, identity: IdentityName, template_id: str, gallery: InGallery = DEFAULT_GALLERY
+) -> Receipt:
+    return await service.gallery.forget_template(gallery, identity, template_id)
+
+
+@router.get("/galleries", summary="Every gallery", response_model=GalleriesOut, responses=documented(*COMMON))
+async def list_galleries(service: Service) -> dict[str, tuple[GallerySummary, ...]]:
+    return {"galleries": await service.gallery.galleries()}
+
+
+@router.delete(
+    "/galleries/{gallery}",
+    summary="Forget everybody in a gallery, for good",
+    response_model=ReceiptOut,
+    responses=documented(*COMMON, "unknown_gallery"),
+)
+async def forget_gallery(service: Service, gallery: GalleryName) -> Receipt:
+    return await service.gallery.forget_gallery(gallery)

@@ -1,0 +1,137 @@
+"""`facetwin`: start the service, or talk to one from a terminal."""
+
+import json
+import logging.config
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+from pydantic import ValidationError
+from pythonjsonlogger.core import RESERVED_ATTRS
+
+from app.client import ApiError, Facetwin
+from app.gallery.sqlite import GalleryError
+from app.main import create_app
+from app.settings import load_settings
+from model.bundle import BundleError
+
+cli = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+
+Photo = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A photo.")]
+Url = Annotated[str, typer.Option("--url", envvar="FACETWIN_URL", help="Where the service is.")]
+GalleryOption = Annotated[str, typer.Option("--gallery", help="Which gallery.")]
+HERE = "http://127.0.0.1:8000"
+
+
+@cli.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default FACETWIN_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; default FACETWIN_PORT.")] = None,
+) -> None:
+    """Runs the service. Every other setting is a FACETWIN_* variable."""
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    try:
+        settings = load_settings(**given)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, each['loc'])) or 'settings'}: {each['msg']}" for each in error.errors()]
+        _fail("\n".join(lines))
+    except ValueError as error:
+        _fail(str(error))
+    logging.config.dictConfig(log_config(settings.log_level))
+    typer.echo(f"facetwin: http://{settings.host}:{settings.port} (API: /docs), bundle {settings.bundle}", err=True)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=int(settings.deadline_s) + 1,
+    )
+
+
+@cli.command()
+def verify(first: Photo, second: Photo, url: Url = HERE) -> None:
+    """Do two photos show the same person?"""
+    with _talking_to(url) as service:
+        _show(service.verify(first, second))
+
+
+@cli.command()
+def enroll(
+    identity: str, photo: Photo, gallery: GalleryOption = "default", if_exists: str = "reject", url: Url = HERE
+) -> None:
+    """Remembers a person from one photo."""
+    with _talking_to(url) as service:
+        _show(service.enroll(identity, photo, gallery=gallery, if_exists=if_exists))
+
+
+@cli.command()
+def identify(photo: Photo, gallery: GalleryOption = "default", url: Url = HERE) -> None:
+    """Whom does the photo show, or nobody we know?"""
+    with _talking_to(url) as service:
+        _show(service.identify(photo, gallery=gallery))
+
+
+@cli.command()
+def identities(gallery: GalleryOption = "default", url: Url = HERE) -> None:
+    """Lists everybody enrolled, a name a line."""
+    with _talking_to(url) as service:
+        for each in service.identities(gallery=gallery):
+            typer.echo(each["identity"])
+
+
+@cli.command()
+def forget(identity: str, gallery: GalleryOption = "default", url: Url = HERE) -> None:
+    """Erases a person and prints the receipt."""
+    with _talking_to(url) as service:
+        _show(service.forget(identity, gallery=gallery))
+
+
+def log_config(level: str) -> dict[str, Any]:
+    """One JSON object a line, to standard output."""
+    formatter = {
+        "()": "pythonjsonlogger.json.JsonFormatter",
+        "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        "reserved_attrs": [*RESERVED_ATTRS, "color_message"],  # uvicorn's second copy of a message, with colours
+        "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger", "message": "event"},
+    }
+    handler = {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": formatter},
+        "handlers": {"out": handler},
+        "root": {"level": level.upper(), "handlers": ["out"]},
+        # Alembic tells of every start that there is nothing to migrate; httpx logs addresses.
+        "loggers": {name: {"level": "WARNING"} for name in ("alembic", "httpx", "PIL")},
+    }
+
+
+@contextmanager
+def _talking_to(url: str) -> Iterator[Facetwin]:
+    try:
+        with Facetwin(url, api_key=os.environ.get("FACETWIN_API_KEY")) as service:
+            yield service
+    except ApiError as error:
+        _fail(str(error))
+
+
+def _show(answer: dict[str, Any]) -> None:
+    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+def _fail(message: str) -> Any:
+    typer.secho(message, fg="red", err=True)
+    sys.exit(1)
+
+
+def main() -> None:
+    try:
+        cli()
+    except (BundleError, GalleryError) as error:
+        _fail(str(error))

@@ -1,0 +1,124 @@
+"""Everything is wired here, once."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app.api import routes_faces, routes_galleries, routes_meta
+from app.api.docs import install_docs
+from app.api.problems import Problem, install_problems
+from app.api.requests import RequestLog
+from app.gallery import open_gallery
+from app.inference.encoder import TorchEncoder, resolve_device, share_cores
+from app.inference.workers import Workers
+from app.settings import Settings, load_settings
+from app.verification import FaceService
+from model.bundle import Bundle, BundleError, find_bundle, load_bundle
+from model.detection import MtcnnDetector
+from model.pipeline import PhotoReader
+
+log = logging.getLogger("facetwin")
+
+DESCRIPTION = """Do two photos show the same person? Whom does a photo show?
+
+Every answer names its threshold and the error rate measured at it. Every error is `application/problem+json` with a
+`code` to switch on. Bodies are multipart with files, or JSON with base64."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a running service is made of. `not_ready` holds the reasons why it must not answer."""
+
+    service: FaceService
+    not_ready: tuple[str, ...] = ()
+
+
+Assembly = Callable[[Settings], AbstractAsyncContextManager[Parts]]
+
+
+@asynccontextmanager
+async def assemble(settings: Settings) -> AsyncIterator[Parts]:
+    """The real parts. Raises BundleError, GalleryError, ValueError where a setting names something unusable."""
+    device = resolve_device(settings.device)
+    share_cores(settings.threads)
+    bundle = await asyncio.to_thread(load_bundle, find_bundle(settings.bundle), device)
+    metadata = bundle.metadata
+    reader = PhotoReader(
+        await asyncio.to_thread(MtcnnDetector, device),
+        metadata.template_array,
+        metadata.crop_size,
+        settings.image_limits,
+    )
+    workers = Workers(settings.threads, settings.max_waiting, settings.deadline_s)
+    gallery = await open_gallery(settings.gallery_url)
+    try:
+        service = FaceService(reader, TorchEncoder(bundle), gallery, workers, metadata, time.perf_counter)
+        log.info("ready", extra={"bundle": metadata.name, "encoder_id": metadata.encoder_id, "device": device})
+        yield Parts(service, await asyncio.to_thread(_unfit, bundle))
+    finally:
+        await asyncio.to_thread(workers.close)
+        await gallery.close()
+
+
+def _unfit(bundle: Bundle) -> tuple[str, ...]:
+    try:
+        bundle.self_check()  # warms the network up, too
+    except BundleError as error:
+        log.error("not ready", extra={"reason": str(error)})
+        return (str(error),)
+    return ()
+
+
+def create_app(settings: Settings | None = None, assembly: Assembly = assemble) -> FastAPI:
+    """The service. Settings come from the environment unless given; tests bring an assembly of fakes."""
+    settings = settings or load_settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with assembly(settings) as parts:
+            app.state.service = parts.service
+            app.state.not_ready = parts.not_ready
+            yield
+
+    app = FastAPI(
+        title="facetwin",
+        version=version("facetwin"),
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.settings = settings
+    app.state.not_ready = ("starting",)
+    for routes in (routes_faces, routes_galleries, routes_meta):
+        app.include_router(routes.router)
+    install_problems(app)
+    install_docs(app)
+    app.add_middleware(RequestLog)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's own schema, with our Problem in the place of its 422."""
+    if app.openapi_schema is None:
+        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        for path in schema["paths"].values():
+            for operation in path.values():
+                default = operation["responses"].get("422", {}).get("content", {}).get("application/json", {})
+                if default.get("schema", {}).get("$ref", "").endswith("HTTPValidationError"):
+                    del operation["responses"]["422"]
+        schemas = schema["components"]["schemas"]
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        schemas["Problem"] = Problem.model_json_schema()
+        app.openapi_schema = schema
+    return app.openapi_schema

@@ -1,0 +1,87 @@
+"""Every setting, from FACETWIN_* in the environment. The only reader of it; refuses what is unsafe."""
+
+import os
+from ipaddress import ip_address
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from model.images import MOST_PIXELS, ImageLimits
+
+PREFIX = "FACETWIN_"
+# Of the same prefix, but read by the training and the tests.
+ELSEWHERE = {"FACETWIN_DATA", "FACETWIN_REQUIRE_DATA"}
+
+
+class Settings(BaseSettings):
+    """What an operator can choose. Raises ValueError (pydantic's) naming the setting and what to do."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    bundle: str = Field("lfw", description="A shipped bundle's name, or the path of your own.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the networks run.")
+    gallery_url: str = Field("sqlite:///data/gallery.db", description="Where the templates are kept.")
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="Comma-separated; each at least 16 characters. Callers send one as `Authorization: Bearer KEY`."
+    )
+    allow_anonymous: bool = Field(False, description="Serve beyond this machine without any key.")
+    max_image_bytes: int = Field(ImageLimits.max_bytes, ge=1024, description="Of one photo.")
+    max_image_pixels: int = Field(ImageLimits.max_pixels, ge=4096, le=MOST_PIXELS, description="Of one photo.")
+    threads: int = Field(os.cpu_count() or 1, ge=1, le=256, description="Requests computed at the same time.")
+    max_waiting: int = Field(64, ge=0, description="Requests that may wait for a thread; more are answered 429.")
+    deadline_s: float = Field(30.0, gt=0, description="Seconds after which a request is given up with 504.")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def image_limits(self) -> ImageLimits:
+        return ImageLimits(self.max_image_bytes, self.max_image_pixels)
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [key.strip() for key in value.split(",") if key.strip()] if isinstance(value, str) else value
+
+    @field_validator("api_keys")
+    @classmethod
+    def _long_enough(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(key.get_secret_value()) < 16 for key in keys):
+            raise ValueError("a key has fewer than 16 characters; make one with `openssl rand -hex 24`")
+        return keys
+
+    @field_validator("gallery_url")
+    @classmethod
+    def _durable(cls, url: str) -> str:
+        path = url.removeprefix("sqlite:///")
+        if path == url or path in ("", ":memory:"):
+            raise ValueError("must be sqlite:///PATH; an enrolment kept in memory alone would be lost")
+        return url
+
+    @model_validator(mode="after")
+    def _nobody_unasked(self) -> Self:
+        if not (_is_loopback(self.host) or self.api_keys or self.allow_anonymous):
+            raise ValueError(
+                f"refusing to offer biometric data on {self.host} to everybody. Set FACETWIN_API_KEYS or, where "
+                "something in front of the service checks callers, FACETWIN_ALLOW_ANONYMOUS=true"
+            )
+        return self
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Reads the environment. Raises ValueError on a bad value and on a name that means nothing."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | ELSEWHERE
+    unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)} is no setting of facetwin. There are: {', '.join(sorted(known))}")
+    return Settings(**overrides)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
