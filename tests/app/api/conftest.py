@@ -1,0 +1,61 @@
+"""The real application over fakes of the detector and the encoder, and a real gallery in a temporary folder."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from app.gallery import open_gallery
+from app.inference.workers import Workers
+from app.main import Parts, create_app
+from app.settings import Settings
+from app.verification import FaceService
+from model.pipeline import PhotoReader
+from tests.fakes import CROP, TEMPLATE, FakeDetector, FakeEncoder, metadata
+
+Start = Callable[..., TestClient]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts the service with settings and parts of the test's choice."""
+    started: list[TestClient] = []
+
+    def run(
+        encoder: Any = None,
+        detector: Any = None,
+        encoder_id: str = "e" * 64,
+        not_ready: tuple[str, ...] = (),
+        **given: Any,
+    ) -> TestClient:
+        settings = Settings(gallery_url=f"sqlite:///{tmp_path / 'gallery.db'}", **given)
+
+        @asynccontextmanager
+        async def assemble(chosen: Settings) -> AsyncIterator[Parts]:
+            gallery = await open_gallery(chosen.gallery_url)
+            workers = Workers(chosen.threads, chosen.max_waiting, chosen.deadline_s)
+            reader = PhotoReader(detector or FakeDetector(), np.array(TEMPLATE), CROP, chosen.image_limits)
+            bundle = metadata(encoder_id)
+            service = FaceService(reader, encoder or FakeEncoder(), gallery, workers, bundle, time.perf_counter)
+            yield Parts(service, not_ready)
+            workers.close()
+            await gallery.close()
+
+        client = TestClient(create_app(settings, assemble), raise_server_exceptions=False)
+        client.__enter__()
+        started.append(client)
+        return client
+
+    yield run
+    for client in started:
+        client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def client(start: Start) -> TestClient:
+    return start()

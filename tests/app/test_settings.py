@@ -1,0 +1,57 @@
+from typing import Any
+
+import pytest
+
+from app.settings import Settings, load_settings
+
+
+def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACETWIN_PORT", "9000")
+    monkeypatch.setenv("FACETWIN_API_KEYS", "a-key-of-sixteen!, another-key-of-24-chars")
+    settings = load_settings()
+    assert settings.port == 9000
+    assert [key.get_secret_value() for key in settings.api_keys] == ["a-key-of-sixteen!", "another-key-of-24-chars"]
+
+
+def test_a_key_is_never_shown() -> None:
+    assert "sixteen" not in repr(Settings(api_keys="a-key-of-sixteen!"))
+
+
+def test_a_misspelt_name_is_refused_with_the_right_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACETWIN_GALERY_URL", "sqlite:///x.db")
+    with pytest.raises(ValueError, match=r"FACETWIN_GALERY_URL is no setting.*FACETWIN_GALLERY_URL"):
+        load_settings()
+
+
+def test_the_names_of_the_training_are_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACETWIN_DATA", "somewhere")
+    load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("api_keys", "short", "openssl rand"),
+        ("gallery_url", "sqlite://", "would be lost"),
+        ("gallery_url", "sqlite:///:memory:", "would be lost"),
+        ("gallery_url", "mysql://x/y", "must be sqlite"),
+        ("host", "0.0.0.0", "FACETWIN_API_KEYS"),
+        ("host", "example.org", "FACETWIN_API_KEYS"),
+        ("max_image_pixels", 10**9, "max_image_pixels"),
+        ("device", "tpu", "device"),
+        ("threads", 0, "threads"),
+    ],
+)
+def test_unsafe_and_impossible_values_are_refused(name: str, value: Any, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Settings(**{name: value})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_this_machine_alone_needs_no_key(host: str) -> None:
+    assert Settings(host=host).host == host
+
+
+def test_the_world_needs_a_key_or_a_deliberate_choice() -> None:
+    assert Settings(host="0.0.0.0", api_keys="a-key-of-sixteen!")
+    assert Settings(host="0.0.0.0", allow_anonymous=True)

@@ -1,0 +1,169 @@
+"""What only the SQLite gallery promises."""
+
+import asyncio
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.gallery import open_gallery
+from app.gallery.base import IfExists
+from app.gallery.sqlite import GalleryError, SqliteGallery
+from tests.contracts.galleries import ENCODER, new, vector
+
+pytestmark = pytest.mark.anyio
+
+
+def enrolling(url: str, prefix: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.contracts.enrolling", url, prefix], stdout=subprocess.PIPE, text=True
+    )
+
+
+def kill_after(process: "subprocess.Popen[str]", seconds: float) -> list[str]:
+    """kill -9; what the process had acknowledged by then."""
+    assert process.stdout is not None
+    first = process.stdout.readline()  # it has started
+    assert first, "the process died before it enrolled anybody"
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    rest, _ = process.communicate()
+    # A line cut off by the signal was not acknowledged in full.
+    return [first.strip(), *[line.strip() for line in rest.splitlines(keepends=True) if line.endswith("\n")]]
+
+
+async def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'gallery.db'}"
+    acknowledged: list[str] = []
+    for round_ in range(3):
+        processes = [enrolling(url, f"{round_}{letter}-") for letter in "ab"]  # two writers at once
+        for process in processes:
+            acknowledged += await asyncio.to_thread(kill_after, process, 0.3)
+    assert len(acknowledged) > 20
+    gallery = await open_gallery(url)
+    page = await gallery.identities("default", None, 100_000)
+    there = {each.identity: each for each in page.identities}
+    assert set(acknowledged) <= set(there)
+    assert all(len(each.templates) == 1 for each in there.values())  # nothing half-written
+    found = await gallery.search("default", vector(0), ENCODER, 3)
+    assert found.size == len(there)
+    await gallery.close()
+
+
+async def test_a_file_that_another_process_is_just_making_is_waited_for(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "gallery.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE half_made (x)")
+    opening = asyncio.create_task(open_gallery(f"sqlite:///{tmp_path / 'gallery.db'}"))
+    await asyncio.sleep(0.3)
+    assert not opening.done()
+    other.execute("ROLLBACK")
+    other.close()
+    gallery = await opening
+    await gallery.close()
+
+
+async def test_a_process_sees_what_another_one_enrolls_at_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'gallery.db'}"
+    gallery = await open_gallery(url)
+    process = enrolling(url, "p")
+    assert process.stdout is not None
+    try:
+        for _ in range(20):
+            name = (await asyncio.to_thread(process.stdout.readline)).strip()
+            found = await gallery.search("default", vector(int(name[1:])), ENCODER, 1)
+            assert found.candidates[0].identity == name
+    finally:
+        process.kill()
+        process.communicate()
+        await gallery.close()
+
+
+async def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "gallery.db"
+    gallery = await open_gallery(f"sqlite:///{path}")
+    await gallery.enroll(new("ada"), IfExists.REJECT)
+    for file in tmp_path.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    await gallery.close()
+
+
+async def test_an_erased_vector_is_in_none_of_the_files(tmp_path: Path) -> None:
+    gallery = await open_gallery(f"sqlite:///{tmp_path / 'gallery.db'}")
+    await gallery.enroll(new("ada-lovelace", 5), IfExists.REJECT)
+    needles = (vector(5).astype("<f4").tobytes(), b"ada-lovelace")
+    assert all(any(needle in file.read_bytes() for file in tmp_path.iterdir()) for needle in needles)
+    await gallery.forget_identity("default", "ada-lovelace")
+    for file in tmp_path.iterdir():
+        assert not any(needle in file.read_bytes() for needle in needles), file.name
+    await gallery.close()
+
+
+async def test_who_fell_behind_the_pruned_changes_reads_everything_anew(tmp_path: Path) -> None:
+    path = tmp_path / "gallery.db"
+    first, second = await SqliteGallery.open(path), await SqliteGallery.open(path)
+    await second.enroll(new("ada", 1), IfExists.REJECT)
+    await second.enroll(new("bob", 2), IfExists.REJECT)
+    await second.forget_identity("default", "ada")
+    with sqlite3.connect(path) as raw:
+        raw.execute("DELETE FROM changes WHERE seq < (SELECT max(seq) FROM changes)")
+    raw.close()
+    found = await first.search("default", vector(1), ENCODER, 5)
+    assert [each.identity for each in found.candidates] == ["bob"]
+    await first.close()
+    await second.close()
+
+
+async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "gallery.db"
+    path.write_bytes(b"this is no database, but long enough to be read as the header of one" * 20)
+    with pytest.raises(GalleryError, match="cannot be opened"):
+        await SqliteGallery.open(path)
+
+
+async def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "gallery.db"
+    await (await SqliteGallery.open(path)).close()
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE alembic_version SET version_num = '9999'")
+    raw.close()
+    with pytest.raises(GalleryError, match="newer facetwin"):
+        await SqliteGallery.open(path)
+
+
+async def test_the_tables_are_what_the_migrations_make(tmp_path: Path) -> None:
+    from sqlalchemy import create_engine, inspect
+
+    from app.gallery.tables import metadata
+
+    path = tmp_path / "gallery.db"
+    await (await SqliteGallery.open(path)).close()
+    engine = create_engine(f"sqlite:///{path}")
+    found = inspect(engine)
+    for table in metadata.sorted_tables:
+        columns = {
+            column["name"]: (str(column["type"]), column["nullable"]) for column in found.get_columns(table.name)
+        }
+        assert columns == {column.name: (str(column.type), bool(column.nullable)) for column in table.columns}
+    engine.dispose()
+
+
+async def test_many_writers_at_once_all_get_their_turn(tmp_path: Path) -> None:
+    path = tmp_path / "gallery.db"
+    galleries = [await SqliteGallery.open(path) for _ in range(3)]
+    await asyncio.gather(
+        *(
+            gallery.enroll(new(f"{i}-{j}", 10 * i + j), IfExists.REJECT)
+            for i, gallery in enumerate(galleries)
+            for j in range(10)
+        )
+    )
+    for gallery in galleries:
+        assert (await gallery.search("default", np.ones(8, np.float32), ENCODER, 1)).size == 30
+        await gallery.close()

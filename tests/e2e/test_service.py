@@ -1,0 +1,195 @@
+"""From photos to answers, through everything that is shipped."""
+
+import io
+import json
+import threading
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.bundle import find_bundle, load_bundle
+from model.calibration import Calibration
+from tests.e2e.conftest import Launch, Server
+from tests.fakes import encoded, landscape
+from training.photos import Pair, Photo, lfw_name, read_pairs
+from training.prepare import prepare
+from training.through import Service, identification, parity, spread
+
+FIRST, SECOND = "Aaron_Peirsol/Aaron_Peirsol_0001.jpg", "Aaron_Peirsol/Aaron_Peirsol_0002.jpg"
+OTHER = "Abba_Eban/Abba_Eban_0001.jpg"
+
+
+def post(server: Server, path: str, images: dict[str, bytes], **fields: Any) -> httpx.Response:
+    return server.http.post(path, files=images, data=fields)
+
+
+def test_two_photos_get_an_answer(server: Server, lfw: dict[str, Photo]) -> None:
+    same = post(server, "/verify", {"image1": lfw[FIRST].read(), "image2": lfw[SECOND].read()}).json()
+    other = post(server, "/verify", {"image1": lfw[FIRST].read(), "image2": lfw[OTHER].read()}).json()
+    assert same["similarity"] > other["similarity"]
+    assert same["verified"] == (same["similarity"] >= same["threshold"])
+    assert same["operating_point"]["impostor_pairs"] > 100_000
+    assert 0 < other["probability"] < same["probability"] < 1
+
+
+def test_served_similarities_are_those_of_the_bundle_offline(
+    server: Server, lfw: dict[str, Photo], lfw_folder: Any, tmp_path: Any
+) -> None:
+    listed = read_pairs(lfw_folder / "lfw" / "pairsDevTest.txt")
+    some: list[Pair] = listed[::100]
+    names = sorted({name for pair in some for name in (pair.first, pair.second)})
+    bundle = load_bundle(find_bundle("lfw"))
+    calibration = bundle.metadata.calibration
+    assert isinstance(calibration, Calibration)
+    from training.config import CropConfig
+    from training.evaluate import score
+
+    faces = prepare([lfw[name] for name in names], CropConfig(bundle.metadata.crop_size, 16), tmp_path, workers=1)
+    scored = score(bundle, faces, frozenset(faces.people))
+    service = Service(server.url, list(lfw.values()))
+    result = parity(service, scored, some, calibration.at_fmr().threshold, bundle.metadata.encoder_id)
+    service.close()
+    assert result.pairs == len(some)
+    assert result.without_face == ()
+    assert result.largest_difference <= 1e-4
+    assert result.different_verdicts == 0
+
+
+def test_a_landscape_has_no_face_in_any_orientation(server: Server) -> None:
+    answer = post(server, "/embed", {"image": encoded(landscape(), "JPEG")})
+    assert (answer.status_code, answer.json()["code"]) == (422, "no_face_found")
+
+
+def test_two_people_in_one_photo(server: Server, lfw: dict[str, Photo]) -> None:
+    sides = [Image.open(io.BytesIO(lfw[name].read())) for name in (FIRST, OTHER)]
+    both = Image.fromarray(np.hstack([np.asarray(side) for side in sides]))
+    image = encoded(both, "JPEG", quality=95)
+    assert len(post(server, "/detect", {"image": image}).json()["faces"]) == 2
+    single = post(server, "/embed", {"image": image}, face_selection="single")
+    assert (single.status_code, single.json()["code"]) == (422, "several_faces")
+    assert post(server, "/embed", {"image": image}).json()["face"]["faces_in_photo"] == 2
+
+
+def test_a_photo_on_its_side_gives_nearly_the_same_vector(server: Server, lfw: dict[str, Photo]) -> None:
+    upright = Image.open(io.BytesIO(lfw[FIRST].read()))
+    turned = encoded(upright.transpose(Image.Transpose.ROTATE_270), "PNG")
+    answer = post(server, "/verify", {"image1": encoded(upright), "image2": turned}).json()
+    assert answer["faces"][1]["rotation"] == 90
+    assert answer["similarity"] > 0.95
+
+
+def test_concurrent_answers_are_the_sequential_ones(server: Server, lfw: dict[str, Photo]) -> None:
+    names = sorted(lfw)[:400:50]
+
+    def ask(name: str) -> list[float]:
+        vector: list[float] = httpx.post(f"{server.url}/embed", files={"image": lfw[name].read()}, timeout=60).json()[
+            "embedding"
+        ]
+        return vector
+
+    one_by_one = [ask(name) for name in names]
+    at_once: dict[str, list[float]] = {}
+    threads = [threading.Thread(target=lambda name=name: at_once.update({name: ask(name)})) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name, expected in zip(names, one_by_one, strict=True):
+        np.testing.assert_allclose(at_once[name], expected, atol=1e-5)
+
+
+def test_enrolled_people_are_found_after_a_restart_exactly_as_before(launch: Launch, lfw: dict[str, Photo]) -> None:
+    photos = [photo for photo in lfw.values() if photo.person[0] == "A"]
+    people = frozenset(photo.person for photo in photos)
+    first = launch()
+    service = Service(first.url, photos)
+    before = identification(service, photos, people, 8, "trial", enroll=True)
+    service.close()
+    assert before.rank1 > 0.3  # far above the 1/8 of chance
+    first.stop()
+    service = Service(launch().url, photos)
+    after = identification(service, photos, people, 8, "trial", enroll=False)
+    service.close()
+    assert spread(before, after) == 0
+
+
+def test_two_services_on_one_gallery_identify_each_others_enrolments_at_once(
+    server: Server, launch: Launch, lfw: dict[str, Photo]
+) -> None:
+    other = launch()
+    for number, (writer, reader) in enumerate([(server, other), (other, server)]):
+        image = lfw[lfw_name("Abdullah", "1") if number else OTHER].read()
+        enrolled = post(writer, "/enroll", {"image": image}, identity=f"p{number}", gallery="shared")
+        assert enrolled.status_code == 201
+        found = post(reader, "/identify", {"image": image}, gallery="shared").json()
+        assert found["candidates"][0]["identity"] == f"p{number}"
+        assert found["candidates"][0]["similarity"] == pytest.approx(1, abs=1e-5)
+
+
+def test_kill_9_while_enrolling_loses_nothing_that_was_acknowledged(launch: Launch, lfw: dict[str, Photo]) -> None:
+    victim = launch()
+    names = sorted(lfw)[:60]
+    acknowledged: list[str] = []
+
+    def enroll_all() -> None:
+        for name in names:
+            try:
+                answer = post(
+                    victim, "/enroll", {"image": lfw[name].read()}, identity=name.replace("/", "-"), gallery="k"
+                )
+            except httpx.TransportError:
+                return
+            if answer.status_code == 201:
+                acknowledged.append(answer.json()["template_id"])
+
+    thread = threading.Thread(target=enroll_all)
+    thread.start()
+    while len(acknowledged) < 6:
+        thread.join(0.05)
+    victim.process.kill()
+    thread.join()
+    assert len(acknowledged) < len(names)
+    survivor = launch()
+    page = survivor.http.get("/identities", params={"gallery": "k", "limit": 500}).json()["identities"]
+    there = {template["template_id"] for each in page for template in each["templates"]}
+    assert set(acknowledged) <= there
+    assert all(len(each["templates"]) == 1 for each in page)
+
+
+def test_what_has_begun_is_answered_before_the_service_ends(launch: Launch, lfw: dict[str, Photo]) -> None:
+    ending = launch(FACETWIN_THREADS="1")
+    answers: list[int] = []
+
+    def ask(name: str) -> None:
+        answers.append(httpx.post(f"{ending.url}/embed", files={"image": lfw[name].read()}, timeout=60).status_code)
+
+    threads = [threading.Thread(target=ask, args=(name,)) for name in sorted(lfw)[:8]]
+    for thread in threads:
+        thread.start()
+    while not answers:
+        threads[0].join(0.005)
+    ending.stop()
+    for thread in threads:
+        thread.join()
+    assert answers == [200] * 8
+
+
+def test_the_log_is_json_and_holds_no_names(launch: Launch, lfw: dict[str, Photo]) -> None:
+    server = launch()
+    post(server, "/enroll", {"image": lfw[FIRST].read()}, identity="peirsol", gallery="logged")
+    server.http.get("/identities/peirsol", params={"gallery": "logged"})
+    server.stop()
+    lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+    requests = [line for line in lines if line["event"] == "request" and line["route"] != "/readyz"]
+    assert [line["route"] for line in requests] == ["/enroll", "/identities/{identity}"]
+    assert "peirsol" not in server.log.read_text().lower()
+
+
+def test_a_wrong_setting_ends_the_start_with_words(launch: Launch) -> None:
+    with pytest.raises(RuntimeError, match="There is no bundle 'nonesuch'"):
+        launch(FACETWIN_BUNDLE="nonesuch")
+    with pytest.raises(RuntimeError, match="FACETWIN_API_KEYS"):
+        launch(FACETWIN_HOST="0.0.0.0")

@@ -1,0 +1,62 @@
+import numpy as np
+from PIL import Image, ImageFilter
+
+from model.alignment import chip_template
+from model.detection import Face, MtcnnDetector
+from model.pipeline import PhotoReader
+from model.quality import LOW, Quality, assess_quality
+from model.selection import FaceSelection
+from training.photos import Photo
+
+
+def face(scale: float = 1.5, nose_shift: float = 0.0) -> Face:
+    landmarks = chip_template(96).astype(np.float32) * scale
+    landmarks[2, 0] += nose_shift
+    return Face(np.zeros(4, np.float32), landmarks, 0.99)
+
+
+def textured(mean: int = 128, spread: int = 60) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return rng.normal(mean, spread, (96, 96, 1)).clip(0, 255).astype(np.uint8).repeat(3, axis=2)
+
+
+def only_reason(quality: Quality) -> str:
+    assert quality.score < LOW
+    (reason,) = quality.reasons
+    return reason
+
+
+def test_a_sharp_frontal_well_lit_face_has_no_reasons() -> None:
+    quality = assess_quality(face(), textured())
+    assert quality.reasons == ()
+    assert quality.score > 0.8
+
+
+def test_a_small_face_is_named_with_its_size() -> None:
+    assert "is small (12 px between the eyes" in only_reason(assess_quality(face(scale=0.35), textured()))
+
+
+def test_a_blurred_face_is_named() -> None:
+    blurred = np.array(Image.fromarray(textured(spread=90)).filter(ImageFilter.GaussianBlur(2.2)))
+    stretched = ((blurred.astype(float) - 128) * 5 + 128).clip(0, 255).astype(np.uint8)
+    smooth = np.array(Image.fromarray(stretched).resize((12, 12)).resize((96, 96), Image.Resampling.BICUBIC))
+    assert "blurred" in only_reason(assess_quality(face(), smooth))
+
+
+def test_a_dark_face_is_named() -> None:
+    assert "the photo is too dark" in assess_quality(face(), textured(mean=12, spread=30)).reasons
+
+
+def test_an_overexposed_face_is_named() -> None:
+    assert "the photo is overexposed" in assess_quality(face(), textured(mean=250, spread=30)).reasons
+
+
+def test_a_turned_face_is_named() -> None:
+    assert "turned away" in only_reason(assess_quality(face(nose_shift=22), textured()))
+
+
+def test_most_press_photos_are_good_enough(lfw: dict[str, Photo]) -> None:
+    reader = PhotoReader(MtcnnDetector(), chip_template(96), 96)
+    names = sorted(lfw)[::400]
+    low = sum(reader.read(lfw[name].read(), FaceSelection.CENTRAL).quality.score < LOW for name in names)
+    assert low <= 0.2 * len(names)

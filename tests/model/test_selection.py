@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from model.detection import Face
+from model.errors import NoFaceFound, SeveralFaces
+from model.selection import FaceSelection, select_face
+
+
+def face(left: float, top: float, side: float) -> Face:
+    box = np.array([left, top, left + side, top + side], np.float32)
+    return Face(box, np.zeros((5, 2), np.float32), 0.9)
+
+
+LARGE_AT_THE_EDGE, SMALL_IN_THE_MIDDLE = face(0, 0, 50), face(90, 90, 20)
+BOTH = [LARGE_AT_THE_EDGE, SMALL_IN_THE_MIDDLE]
+
+
+def test_largest_takes_the_largest_box() -> None:
+    assert select_face(BOTH, FaceSelection.LARGEST, 200, 200) is LARGE_AT_THE_EDGE
+
+
+def test_central_takes_the_box_nearest_to_the_middle() -> None:
+    assert select_face(BOTH, FaceSelection.CENTRAL, 200, 200) is SMALL_IN_THE_MIDDLE
+
+
+def test_single_refuses_two_faces_and_says_how_many() -> None:
+    with pytest.raises(SeveralFaces, match="2 faces"):
+        select_face(BOTH, FaceSelection.SINGLE, 200, 200)
+
+
+def test_single_takes_the_only_face() -> None:
+    assert select_face([SMALL_IN_THE_MIDDLE], FaceSelection.SINGLE, 200, 200) is SMALL_IN_THE_MIDDLE
+
+
+@pytest.mark.parametrize("selection", list(FaceSelection))
+def test_no_face_is_an_error_that_says_what_to_do(selection: FaceSelection) -> None:
+    with pytest.raises(NoFaceFound, match="Send a photo"):
+        select_face([], selection, 200, 200)
