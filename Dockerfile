@@ -1,0 +1,35 @@
+# The CPU image: docker build -t facetwin .
+# The GPU image: docker build -t facetwin:gpu --build-arg TORCH_INDEX_URL= .   (the ordinary index's torch carries CUDA)
+ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS build
+ARG TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
+ENV UV_SYSTEM_CERTS=1 UV_LINK_MODE=copy UV_NO_CACHE=1
+WORKDIR /src
+COPY pyproject.toml constraints.txt README.md ./
+COPY model model
+COPY app app
+# One layer for everything that is large. torch first, from its own index; the rest then finds it there.
+RUN python3 -m venv /opt/facetwin \
+ && /opt/facetwin/bin/pip install --quiet --no-cache-dir --disable-pip-version-check uv \
+ && /opt/facetwin/bin/uv pip install --quiet --python /opt/facetwin/bin/python --constraint constraints.txt \
+      ${TORCH_INDEX_URL:+--index-url ${TORCH_INDEX_URL}} torch torchvision \
+ && /opt/facetwin/bin/uv pip install --quiet --python /opt/facetwin/bin/python --constraint constraints.txt . \
+ && /opt/facetwin/bin/uv pip uninstall --quiet --python /opt/facetwin/bin/python uv
+
+FROM ${PYTHON_IMAGE}
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin facetwin \
+ && install -d -o facetwin -g facetwin -m 0700 /data
+COPY --from=build /opt/facetwin /opt/facetwin
+ENV PATH=/opt/facetwin/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    FACETWIN_HOST=0.0.0.0 \
+    FACETWIN_PORT=8000 \
+    FACETWIN_GALLERY_URL=sqlite:////data/gallery.db
+USER facetwin
+WORKDIR /data
+VOLUME /data
+EXPOSE 8000
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s CMD ["python3", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"FACETWIN_PORT\"]}/readyz', timeout=4)"]
+STOPSIGNAL SIGTERM
+CMD ["facetwin", "serve"]

@@ -1,0 +1,50 @@
+# Everything needs nothing but python3 and make: each target makes the virtual environment that it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# uv reads the certificates that the machine trusts, as pip does.
+export UV_SYSTEM_CERTS ?= 1
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
+
+.PHONY: serve test check bench data clean image-check
+
+serve: $(VENV)/.serve ## install what serving needs and start the service
+	$(BIN)/facetwin serve $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
+
+test: $(VENV)/.dev ## every test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## style, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev ## how fast the pipeline is on this machine
+	$(BIN)/python -m benchmarks.pipeline
+
+data: $(VENV)/.dev ## download LFW to data/ (180 MB, hash checked)
+	$(BIN)/python -m training download data
+
+image-check: ## build the image and ask it, with or without a container engine
+	sh scripts/image-check.sh
+
+clean: ## remove the environment and everything made; never data/, where the gallery is
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	find app model training tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
+	  { echo "facetwin needs Python 3.11, 3.12 or 3.13; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/.serve: pyproject.toml constraints.txt | $(BIN)/uv
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/uv
+	@$(INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/.serve

@@ -1,0 +1,59 @@
+#!/bin/sh
+# Builds the image and has it answer POST /verify: with Docker where an engine runs; else, as root on Debian, with buildah
+# over a stand-in for the base image made of Debian's own packages. The stand-in proves the Dockerfile's steps, the user, the
+# paths and the answers; it does not prove the real base image, compose, or GPU access.
+#
+#   PHOTO1=a.jpg PHOTO2=b.jpg make image-check      (default: two LFW photos from FACETWIN_DATA or ../shared/data)
+set -eu
+PORT=${PORT:-8123}
+work=$(mktemp -d)
+trap 'cleanup' EXIT
+base=docker.io/library/python:3.11-slim-bookworm
+buildah="buildah --storage-driver vfs"
+
+cleanup() {
+    [ -z "${server:-}" ] || kill "$server" 2>/dev/null || true
+    [ -z "${started:-}" ] || docker rm -f "$started" >/dev/null
+    [ -z "${container:-}" ] || $buildah rm "$container" >/dev/null
+    rm -rf "$work"
+}
+
+if [ -z "${PHOTO1:-}" ]; then
+    data=${FACETWIN_DATA:-../shared/data}
+    tar -C "$work" -xf "$data/lfw/lfw.tar" lfw/Aaron_Peirsol
+    PHOTO1=$work/lfw/Aaron_Peirsol/Aaron_Peirsol_0001.jpg
+    PHOTO2=$work/lfw/Aaron_Peirsol/Aaron_Peirsol_0002.jpg
+fi
+
+if docker info >/dev/null 2>&1; then
+    docker build -t facetwin .
+    started=$(docker run -d -e FACETWIN_ALLOW_ANONYMOUS=true -p "127.0.0.1:$PORT:8000" facetwin)
+else
+    echo "No container engine runs here: building with buildah over a stand-in for $base."
+    command -v buildah podman debootstrap >/dev/null || { echo "apt-get install buildah podman debootstrap" >&2; exit 1; }
+    if ! podman --storage-driver vfs image exists "$base"; then
+        debootstrap --variant=minbase --include=python3,python3-venv,python3-pip,ca-certificates bookworm "$work/root" >/dev/null
+        ln -s /usr/bin/python3 "$work/root/usr/local/bin/python3"
+        ln -s /usr/bin/python3 "$work/root/usr/local/bin/python"
+        cp -L /etc/ssl/certs/ca-certificates.crt "$work/root/etc/ssl/certs/ca-certificates.crt"
+        tar -C "$work/root" -c . | podman --storage-driver vfs import - "$base"
+    fi
+    # The ordinary index: the machine that has no engine may not reach PyTorch's own.
+    $buildah bud --isolation chroot --network host --pull-never -v /etc/ssl/certs:/etc/ssl/certs:ro \
+        --build-arg TORCH_INDEX_URL= -t facetwin .
+    container=$($buildah from --pull-never facetwin)
+    $buildah run --isolation chroot "$container" -- sh -c 'id -un; test "$(id -u)" = 10001; ! test -e /src; ! python3 -c "import training" 2>/dev/null'
+    $buildah run --isolation chroot "$container" -- env FACETWIN_HOST=127.0.0.1 FACETWIN_PORT="$PORT" facetwin serve >"$work/log" 2>&1 &
+    server=$!
+fi
+
+for _ in $(seq 120); do
+    curl -fs "http://127.0.0.1:$PORT/readyz" >/dev/null 2>&1 && break
+    sleep 1
+done
+curl -fsS "http://127.0.0.1:$PORT/readyz" >/dev/null || { cat "$work/log" 2>/dev/null; exit 1; }
+curl -fsS -F "image1=@$PHOTO1" -F "image2=@$PHOTO2" "http://127.0.0.1:$PORT/verify"
+echo
+curl -fsS -F "identity=ada" -F "image=@$PHOTO1" "http://127.0.0.1:$PORT/enroll" >/dev/null
+curl -fsS "http://127.0.0.1:$PORT/identities" | grep -q '"ada"'
+echo "The image answers /verify and keeps what is enrolled."
