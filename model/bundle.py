@@ -152,13 +152,20 @@ def load_bundle(path: Path, device: str = "cpu") -> Bundle:
 
 
 def encoder_id(state: Mapping[str, Tensor], metadata: BundleMetadata) -> str:
-    """SHA-256 over the weights (preprocessing constants among them) and the alignment: two encoders with the same id
-    give the same vectors. Calibration, detector and file layout do not enter."""
+    """SHA-256 over the weights (preprocessing constants among them), the alignment and whether the mirror image is
+    averaged in: two encoders with the same id give the same vectors. Calibration, detector and file layout do not
+    enter."""
     digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
         digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    frame = [metadata.crop_size, [[float(v) for v in point] for point in metadata.template], metadata.alignment]
+    frame: list[Any] = [
+        metadata.crop_size,
+        [[float(v) for v in point] for point in metadata.template],
+        metadata.alignment,
+    ]
+    if metadata.architecture.get("mirror"):
+        frame.append("mirror")
     digest.update(json.dumps(frame).encode())
     return digest.hexdigest()
 

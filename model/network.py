@@ -17,16 +17,25 @@ class SiameseEncoder(nn.Module):
 
     crop_size: Final[int]
     embedding_dim: Final[int]
+    mirror: Final[bool]
     mean: Tensor
     std: Tensor
 
     def __init__(
-        self, backbone: nn.Module, crop_size: int, embedding_dim: int, mean: tuple[float, float, float], scale: float
+        self,
+        backbone: nn.Module,
+        crop_size: int,
+        embedding_dim: int,
+        mean: tuple[float, float, float],
+        scale: float,
+        mirror: bool = False,
     ) -> None:
-        """The backbone sees (level - mean) / scale."""
+        """The backbone sees (level - mean) / scale. `mirror`: a face's vector is the mean direction of the face and
+        its mirror image, which costs twice the time and takes away what depends on which way somebody looks."""
         super().__init__()
         self.crop_size = crop_size
         self.embedding_dim = embedding_dim
+        self.mirror = mirror
         self.backbone = backbone
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([scale] * 3).view(1, 3, 1, 1))
@@ -38,11 +47,15 @@ class SiameseEncoder(nn.Module):
         if crops.dim() != 4 or crops.size(1) != self.crop_size or crops.size(2) != self.crop_size or crops.size(3) != 3:
             raise RuntimeError("crops must have the shape (B, crop_size, crop_size, 3)")
         # A permuted NHWC tensor already is NCHW in channels_last memory: no copy.
-        return self.embed(crops.permute(0, 3, 1, 2).float())
+        pixels = crops.permute(0, 3, 1, 2).float()
+        if not self.mirror:
+            return self.embed(pixels)
+        both = self.embed(torch.cat([pixels, pixels.flip(3)]))  # (2B, D)
+        return F.normalize(both[: len(crops)] + both[len(crops) :], dim=1)
 
     @torch.jit.export
     def embed(self, pixels: Tensor) -> Tensor:
-        """RGB levels 0..255 as float (B, 3, S, S) -> (B, D): where augmented training batches enter."""
+        """RGB levels 0..255 as float (B, 3, S, S) -> (B, D), as they are: where augmented training batches enter."""
         x = (pixels - self.mean) / self.std
         x = self.backbone(x)  # (B, D)
         return F.normalize(x.float(), dim=1)
@@ -70,7 +83,13 @@ ARCHITECTURES: Final = ("paper", "compact_resnet", "dlib_resnet")
 
 
 def build_encoder(
-    architecture: str, crop_size: int, embedding_dim: int, width: float = 1.0, hidden: int = 512, dropout: float = 0.0
+    architecture: str,
+    crop_size: int,
+    embedding_dim: int,
+    width: float = 1.0,
+    hidden: int = 512,
+    dropout: float = 0.0,
+    mirror: bool = False,
 ) -> SiameseEncoder:
     """A new encoder with random weights. Raises ValueError on an unknown architecture or an impossible size."""
     mean, scale = (127.5, 127.5, 127.5), 64.0
@@ -86,4 +105,5 @@ def build_encoder(
             backbone, mean, scale = DlibResNet(), DlibResNet.MEAN, DlibResNet.SCALE
         case _:
             raise ValueError(f"unknown architecture {architecture!r}; there are {', '.join(ARCHITECTURES)}")
-    return SiameseEncoder(backbone, crop_size, embedding_dim, mean, scale).to(memory_format=torch.channels_last)
+    encoder = SiameseEncoder(backbone, crop_size, embedding_dim, mean, scale, mirror)
+    return encoder.to(memory_format=torch.channels_last)

@@ -4,9 +4,9 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,9 +14,12 @@ from rich.table import Table
 
 from model.bundle import BundleError, find_bundle, load_bundle, reseal
 from training import photos as photo_files
-from training.config import ConfigError, load_config
+from training.config import ConfigError, CropConfig, load_config
 from training.experiment import CONFIGS, Experiment, inside
 from training.photos import DataError, data_folder, find_photos, lfw_photos, read_pairs
+
+if TYPE_CHECKING:
+    from training.prepare import PreparedFaces
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 console = Console()
@@ -61,6 +64,18 @@ def download(folder: Annotated[Path, typer.Argument(help="Gets lfw/ below it.")]
 
 
 @app.command()
+def celeba(
+    photos: Annotated[Path, typer.Argument(help="CelebA's photos, NUMBER.jpg.")],
+    identities: Annotated[Path, typer.Argument(help="CelebA's identity_CelebA.txt.")],
+    target: Annotated[Path, typer.Argument(help="Gets PERSON/NUMBER.jpg.")] = Path("data/celeba"),
+) -> None:
+    """Arranges CelebA's test partition by person, for `calibrate --photos`. You get it from its authors yourself."""
+    from training.celeba import arrange_test_partition
+
+    console.print(f"{arrange_test_partition(photos, identities, target):,} photos are in {target}.")
+
+
+@app.command()
 def prepare(
     config: ConfigOption = DEFAULT_CONFIG,
     data: DataOption = None,
@@ -72,7 +87,21 @@ def prepare(
 
     experiment = _experiment(config, data, build)
     faces = run_prepare(find_photos(lfw_photos(experiment.data)), experiment.config.crops, experiment.prepared, workers)
-    console.print(f"{len(faces.names):,} faces in {experiment.prepared}; {len(faces.missing)} photos without one.")
+    _tell_prepared(faces, experiment.prepared)
+
+
+def _prepare_folder(experiment: Experiment, photos: Path) -> "PreparedFaces":
+    """Crops of a folder of other people, made or at hand."""
+    from training.prepare import prepare as run_prepare
+
+    folder = experiment.prepared_folder(photos)
+    faces = run_prepare(find_photos(photos), CropConfig(experiment.config.crops.size, 0), folder)
+    _tell_prepared(faces, folder)
+    return faces
+
+
+def _tell_prepared(faces: "PreparedFaces", folder: Path) -> None:
+    console.print(f"{len(faces.names):,} faces in {folder}; {len(faces.missing)} photos without one.")
     for name, reason in faces.missing.items():
         console.print(f"  {name}: {reason}")
 
@@ -110,23 +139,34 @@ def calibrate(
     data: DataOption = None,
     build: BuildOption = DEFAULT_BUILD,
     bundle: BundleOption = None,
+    photos: Annotated[Path | None, typer.Option(help="Calibrate on this folder of NAME/photo.jpg instead.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write another bundle; default: reseal the same.")] = None,
 ) -> None:
-    """Finds the operating points on the calibration people and reseals the bundle with them."""
+    """Finds the operating points on people that the weights never saw and reseals the bundle with them."""
     from training.calibrate import calibrate as run_calibrate
     from training.evaluate import score
+    from training.plots import plot_det
+    from training.protocols import equal_error_rate
 
     experiment = _experiment(config, data, build)
     sealed = load_bundle(experiment.bundle_path(bundle))
-    scored = score(sealed, experiment.faces, experiment.split.calibration)
-    people, photos = len(experiment.split.calibration), len(scored.names)
-    description = f"{people} calibration people of LFW's peopleDevTrain ({photos} photos), every pair"
-    found = run_calibrate(
-        scored.all_pairs(),
-        experiment.config.calibration.default_fmr,
-        description,
-        f"python -m training calibrate --config {inside(config)}",
-    )
-    reseal(sealed, calibration=found)
+    photos = photos or experiment.calibration_photos
+    command = f"python -m training calibrate --config {inside(config)}"
+    if photos:
+        faces = _prepare_folder(experiment, photos)
+        scored = score(sealed, faces, frozenset(faces.people))
+        description = f"{photos.name}: {len(set(faces.people))} people, {len(scored.names)} photos, every pair"
+        command += f" --photos {photos.name}"
+    else:
+        scored = score(sealed, experiment.faces, experiment.split.calibration)
+        people = len(experiment.split.calibration)
+        description = f"{people} calibration people of LFW's peopleDevTrain ({len(scored.names)} photos), every pair"
+    pairs = scored.all_pairs()
+    found = run_calibrate(pairs, experiment.config.calibration.default_fmr, description, command)
+    reseal(replace(sealed, path=out) if out else sealed, calibration=found)
+    name = out.stem if out else sealed.metadata.name
+    plot_det(pairs, f"{name}: {description}", build / "plots" / f"{name}-calibration-det.png")
+    console.print(f"Equal error rate {equal_error_rate(pairs.genuine_histogram, pairs.impostor_histogram):.2%}.")
     table = Table("FMR", "95 % limits", "threshold", "FNMR", "false matches")
     for point in found.points:
         low, high = point.interval

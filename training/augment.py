@@ -1,8 +1,11 @@
 """What cameras, detectors and people do to a face, done to a training batch in one pass on its device."""
 
+import io
 import math
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -15,12 +18,23 @@ def augment(crops: Tensor, size: int, config: AugmentationConfig, generator: tor
     x = crops.permute(0, 3, 1, 2).float()  # (B, 3, T, T)
     x = _warp(x, size, config, draw)
     x = _shade(x, config, draw)
-    low = F.interpolate(F.avg_pool2d(x, 3, 3), size, mode="bilinear", align_corners=False)
+    if config.dark:
+        x = _darken(x, config, draw)
+    factor = 3 if config.low == 3 else draw.integer(2, config.low)
+    low = F.interpolate(F.avg_pool2d(x, factor, factor), size, mode="bilinear", align_corners=False)
     x = torch.where(draw.chance(config.blur), low, x)
     grey = (x * x.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
     x = torch.where(draw.chance(config.grey), grey, x)
     x = _erase(x, config, draw)
-    return x.clamp(0, 255).contiguous(memory_format=torch.channels_last)
+    # Only where they are asked for do these draw anything, so that the others stay the same without them.
+    if config.glasses:
+        x = _put_on_glasses(x, config, draw)
+    if config.borders:
+        x = _cut_off(x, config, draw)
+    x = x.clamp(0, 255)
+    if config.jpeg:
+        x = _compress(x, config, draw)
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 class _Draw:
@@ -35,6 +49,13 @@ class _Draw:
 
     def chance(self, probability: float) -> Tensor:
         return self.uniform(0, 1) < probability
+
+    def integer(self, low: int, high: int) -> int:
+        """One for the whole batch, both ends included."""
+        return int(torch.randint(low, high + 1, (), generator=self._generator))
+
+    def noise(self, shape: torch.Size) -> Tensor:
+        return torch.randn(shape, generator=self._generator).to(self._device)
 
 
 def _warp(x: Tensor, size: int, config: AugmentationConfig, draw: _Draw) -> Tensor:
@@ -69,3 +90,44 @@ def _erase(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
         position = axis.view(view)
         inside = inside & (position >= start) & (position < start + extent)
     return torch.where(inside, x.mean(dim=(2, 3), keepdim=True), x)
+
+
+def _darken(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
+    """Too little light, and the noise of a sensor that makes up for it."""
+    dark = x * draw.uniform(0.15, 0.5) + draw.noise(x.shape) * draw.uniform(0, 6)
+    return torch.where(draw.chance(config.dark), dark, x)
+
+
+def _put_on_glasses(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
+    """Dark ellipses over the eyes of model/alignment.py's frame, and the bar between them."""
+    size = x.shape[-1]
+    at = (torch.arange(size, dtype=x.dtype, device=x.device) + 0.5) / size
+    rows, columns = at.view(1, 1, size, 1) - draw.uniform(0.29, 0.33), at.view(1, 1, 1, size)
+    wide, high = draw.uniform(0.11, 0.17), draw.uniform(0.06, 0.11)
+    worn = (rows.abs() < 0.015) & ((columns - 0.5).abs() < 0.2)
+    for eye in (0.32, 0.68):
+        worn = worn | ((rows / high).square() + ((columns - eye) / wide).square() < 1)
+    return torch.where(worn & draw.chance(config.glasses), draw.uniform(0, 60), x)
+
+
+def _cut_off(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
+    """Black where a tightly cropped photo has ended: each side by itself, up to a fifth."""
+    size = x.shape[-1]
+    at = (torch.arange(size, dtype=x.dtype, device=x.device) + 0.5) / size
+    kept = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=x.device)
+    for position in (at.view(1, 1, size, 1), at.view(1, 1, 1, size)):
+        for distance in (position, 1 - position):
+            ends = draw.uniform(0, 0.2) * draw.chance(config.borders)
+            kept = kept & (distance >= ends)
+    return x * kept
+
+
+def _compress(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
+    """JPEG of low quality, through a real encoder."""
+    done = x.clone()
+    for row in draw.chance(config.jpeg).flatten().nonzero().flatten().tolist():
+        stream = io.BytesIO()
+        pixels = x[row].permute(1, 2, 0).round().byte().cpu().numpy()
+        Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "JPEG", quality=draw.integer(15, 60))
+        done[row] = torch.from_numpy(np.array(Image.open(stream))).permute(2, 0, 1)
+    return done

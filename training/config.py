@@ -36,13 +36,15 @@ class CropConfig:
 
 @checked(frozen=True, config=STRICT)
 class NetworkConfig:
-    """`start` dlib: the weights that `training/pretrained.py` reads, for the architecture dlib_resnet alone."""
+    """`mirror`: see model/network.py. `start` dlib: the weights that `training/pretrained.py` reads, for the
+    architecture dlib_resnet alone."""
 
     architecture: str
     embedding_dim: int
     width: float = 1.0
     hidden: int = 512
     dropout: float = 0.0
+    mirror: bool = False
     start: Literal["random", "dlib"] = "random"
 
 
@@ -53,6 +55,7 @@ class LossConfig:
     margin: float
     mining: Literal["all", "hard"]
     genuine_weight: float
+    genuine_margin: float = 0.0
     weight: float = 1.0
     anchor_weight: float = 0.0
     anchor_own: float = 1.0
@@ -66,6 +69,9 @@ class SamplingConfig:
 
 @checked(frozen=True, config=STRICT)
 class AugmentationConfig:
+    """`rotation` in degrees, `scale` and `shift` as shares, either way; `brightness` and `contrast` as shares, either
+    way; `low` is the strongest reduction of resolution; the others are chances."""
+
     rotation: float
     scale: float
     shift: float
@@ -74,6 +80,11 @@ class AugmentationConfig:
     grey: float
     blur: float
     erase: float
+    low: int = 3
+    jpeg: float = 0.0
+    dark: float = 0.0
+    borders: float = 0.0
+    glasses: float = 0.0
 
 
 @checked(frozen=True, config=STRICT)
@@ -92,7 +103,10 @@ class TrainingConfig:
 
 @checked(frozen=True, config=STRICT)
 class CalibrationConfig:
+    """`photos`: a folder NAME/photo.jpg of other people in the data folder; none: the split's calibration people."""
+
     default_fmr: float
+    photos: str = ""
 
 
 @checked(frozen=True, config=STRICT)

@@ -10,12 +10,15 @@ class ContrastiveLoss(nn.Module):
     """Over every pair of a batch: d^2 for genuine pairs, max(0, margin - d)^2 for impostor pairs (equation 4 there,
     without the common factor 1/2), each kind averaged by itself so that the many impostors do not drown the genuine.
 
-    `hard`: only impostor pairs inside the margin enter their mean, so that easy ones stop diluting the others.
+    `genuine_margin` leaves genuine pairs in peace that are nearer than that: max(0, d - genuine_margin)^2, as in dlib's
+    metric loss; the paper's is 0. `hard`: only pairs on the wrong side of their margin enter the means, so that easy
+    ones stop diluting the others.
     """
 
     def __init__(self, config: LossConfig) -> None:
         super().__init__()
         self.margin = config.margin
+        self.genuine_margin = config.genuine_margin
         self.hard = config.mining == "hard"
         self.genuine_weight = config.genuine_weight
 
@@ -25,10 +28,10 @@ class ContrastiveLoss(nn.Module):
         distance = (2.0 - 2.0 * similarity).clamp_min(1e-8).sqrt()
         same = people[:, None] == people[None, :]
         once = torch.ones_like(same).triu(diagonal=1)
-        genuine = distance[same & once].square()
+        genuine = (distance[same & once] - self.genuine_margin).clamp_min(0).square()
         impostor = (self.margin - distance[~same & once]).clamp_min(0).square()
         if self.hard:
-            impostor = impostor[impostor > 0]
+            genuine, impostor = genuine[genuine > 0], impostor[impostor > 0]
         return self.genuine_weight * _mean(genuine) + _mean(impostor)
 
 

@@ -1,6 +1,7 @@
-"""ROC and score histogram of an evaluation."""
+"""ROC, DET and score histogram of an evaluation."""
 
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -29,6 +30,28 @@ def plot_roc(pairs: AllPairs, title: str, target: Path) -> None:
     axes.set(xlabel="false match rate (FMR)", ylabel="true accept rate (TAR)", ylim=(0, 1), title=title)
     axes.set_xlim(max(30 / pairs.impostor_pairs, 1e-7), 0.12)
     axes.grid(True, which="both", alpha=0.25)
+    _write(figure, target)
+
+
+def plot_det(pairs: AllPairs, title: str, target: Path) -> None:
+    """False non-match rate over false match rate, both on normal deviate axes (Martin et al. 1997, 'The DET curve in
+    assessment of detection task performance')."""
+    ranked = np.sort(pairs.genuine)
+    counts = np.unique(np.logspace(0, np.log10(len(pairs.impostor) - 1), 300).astype(int))
+    missed = np.searchsorted(ranked, pairs.impostor[counts], side="left") / len(ranked)
+    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    axes = figure.subplots()
+    deviate = NormalDist().inv_cdf
+    shown = (missed > 0) & (missed < 1)
+    axes.plot(*([deviate(rate) for rate in rates[shown]] for rates in (counts / pairs.impostor_pairs, missed)), BLUE)
+    ticks = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
+    places = [deviate(tick) for tick in ticks]
+    axes.set_xticks(places, [f"{tick:g}" for tick in ticks], rotation=45)
+    axes.set_yticks(places, [f"{tick:g}" for tick in ticks])
+    axes.set(xlabel="false match rate (FMR)", ylabel="false non-match rate (FNMR)", title=title)
+    axes.set_xlim(deviate(max(30 / pairs.impostor_pairs, 1e-7)), deviate(0.12))
+    axes.set_ylim(deviate(max(float(missed[shown].min(initial=0.5)) / 2, 1e-6)), deviate(0.9))
+    axes.grid(True, alpha=0.25)
     _write(figure, target)
 
 

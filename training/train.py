@@ -87,7 +87,13 @@ def new_encoder(config: Config) -> SiameseEncoder:
     """The config's network with its starting weights: random ones from torch's current seed, or dlib's."""
     network = config.network
     encoder = build_encoder(
-        network.architecture, config.crops.size, network.embedding_dim, network.width, network.hidden, network.dropout
+        network.architecture,
+        config.crops.size,
+        network.embedding_dim,
+        network.width,
+        network.hidden,
+        network.dropout,
+        network.mirror,
     )
     if network.start == "dlib":
         load_dlib_weights(encoder, read_dlib_weights(find_dlib_weights()))

@@ -48,6 +48,20 @@ def test_the_gradient_of_equal_rows_is_finite() -> None:
     assert row.grad.isfinite().all()
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # exporting is what model/bundle.py does
+def test_a_mirroring_encoder_sees_a_face_and_its_mirror_image_alike() -> None:
+    torch.manual_seed(0)
+    plain = build_encoder("compact_resnet", 80, 32, width=0.25, hidden=64).eval()
+    mirroring = build_encoder("compact_resnet", 80, 32, width=0.25, hidden=64, mirror=True).eval()
+    mirroring.load_state_dict(plain.state_dict())
+    faces = crops(3)
+    expected = torch.nn.functional.normalize(plain(faces) + plain(faces.flip(2)), dim=1)
+    torch.testing.assert_close(mirroring(faces), expected)
+    torch.testing.assert_close(mirroring(faces.flip(2)), mirroring(faces))
+    torch.testing.assert_close(torch.jit.script(mirroring)(faces), expected)
+    assert (plain(faces.flip(2)) - plain(faces)).abs().max() > 1e-3
+
+
 def test_refuses_anything_but_uint8_crops_of_its_size(encoder: torch.nn.Module) -> None:
     with pytest.raises(RuntimeError, match="uint8"):
         encoder(crops(1).float())

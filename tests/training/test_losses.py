@@ -35,6 +35,14 @@ def test_an_impostor_pair_beyond_the_margin_costs_nothing() -> None:
     assert loss(margin=0.9)(at(0, 60), torch.tensor([0, 1])).item() == 0
 
 
+def test_a_genuine_pair_nearer_than_its_own_margin_costs_nothing() -> None:
+    config = LossConfig(margin=1.0, mining="hard", genuine_weight=1.0, genuine_margin=0.5)
+    people = torch.tensor([0, 0, 0])
+    assert ContrastiveLoss(config)(at(0, 20, 20), people).item() == 0
+    expected = (chord(60) - 0.5) ** 2  # the mean over the two that are too far apart
+    assert ContrastiveLoss(config)(at(0, 60, 60), people).item() == pytest.approx(expected)
+
+
 def test_each_kind_is_averaged_by_itself() -> None:
     people = torch.tensor([0, 0, 1, 2])
     vectors = at(0, 10, 40, 50)
