@@ -4,23 +4,31 @@ A network trained on millions of photos is pulled apart by a few thousand. The a
 augmented crop is drawn to where the starting network saw the clean one.
 """
 
+from typing import Protocol
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
+
+
+class Embedder(Protocol):
+    """What is asked of a network here: `embed` of model/network.py's SiameseEncoder."""
+
+    def embed(self, pixels: Tensor) -> Tensor: ...
 
 
 @torch.no_grad()
 def anchors(
-    encoder: nn.Module, crops: NDArray[np.uint8], people: NDArray[np.int64], own: float, device: torch.device
+    encoder: Embedder, crops: NDArray[np.uint8], people: NDArray[np.int64], own: float, device: torch.device
 ) -> Tensor:
     """Unit vectors (N, D) for clean crops (N, S, S, 3): `own` parts of the photo's own vector, averaged with that of
     its mirror image, and 1 - `own` parts of the mean over its person's photos. `people` (N,) numbers them from 0."""
     halves = []
     for start in range(0, len(crops), 256):
-        batch = torch.from_numpy(crops[start : start + 256]).to(device)
-        halves.append(encoder(batch) + encoder(batch.flip(2)))
+        pixels = torch.from_numpy(crops[start : start + 256]).to(device).permute(0, 3, 1, 2).float()
+        halves.append(encoder.embed(pixels) + encoder.embed(pixels.flip(3)))
     mine = F.normalize(torch.cat(halves), dim=1)
     number = torch.from_numpy(people).to(device)
     count = int(number.max()) + 1

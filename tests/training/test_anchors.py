@@ -8,11 +8,11 @@ from training.anchors import anchors
 CPU = torch.device("cpu")
 
 
-class CornerEncoder(torch.nn.Module):
+class CornerEncoder:
     """The vector of a crop is the colour of its top left pixel."""
 
-    def forward(self, crops: torch.Tensor) -> torch.Tensor:
-        return F.normalize(crops[:, 0, 0].float(), dim=1)
+    def embed(self, pixels: torch.Tensor) -> torch.Tensor:
+        return F.normalize(pixels[:, :, 0, 0], dim=1)
 
 
 def crop(left: tuple[int, int, int], right: tuple[int, int, int]) -> np.ndarray:
