@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.config import DataConfig
-from training.photos import DataError, read_people
+from training.photos import DataError, read_people, read_people_folds
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,15 @@ def split_people(config: DataConfig, lists: Path, photos_of: Counter[str]) -> Sp
         else:
             parts["calibration"].add(name)
     return Split(**{part: frozenset(names) for part, names in parts.items()}, test=test)
+
+
+def split_fold(config: DataConfig, lists: Path, fold: int) -> Split:
+    """LFW's View 2: the people of fold `fold` (0 to 9) report; of the other nine folds' people, `validation_share`
+    choose and the rest train."""
+    folds = read_people_folds(lists / "people.txt")
+    others = [name for number, names in enumerate(folds) if number != fold for name in names]
+    validation = frozenset(name for name in others if _place(name) < config.validation_share)
+    return Split(frozenset(others) - validation, validation, frozenset(), frozenset(folds[fold]))
 
 
 def _place(name: str) -> float:

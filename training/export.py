@@ -8,11 +8,11 @@ import torch
 from model import alignment
 from model.alignment import chip_template
 from model.bundle import SCHEMA, Bundle, BundleMetadata, create_bundle
-from training.config import Config, ConfigError
+from training.config import Config
 from training.data import Split, rows_of
 from training.prepare import PreparedFaces
 from training.provenance import machine
-from training.train import new_encoder
+from training.train import best_encoder
 
 DATA = "Labeled Faces in the Wild (Huang et al. 2007), View 1 training people"
 STARTS = {
@@ -25,14 +25,7 @@ LICENCE = "LFW: a research benchmark of press photos of public figures"
 
 def export(config: Config, faces: PreparedFaces, split: Split, run: Path, target: Path, command: str) -> Bundle:
     """Writes the bundle, not calibrated yet. Raises ConfigError without a checkpoint of this config."""
-    checkpoint = run / "best.pt"
-    if not checkpoint.is_file():
-        raise ConfigError(f"{checkpoint} does not exist. Run `python -m training train` first.")
-    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    if saved["config"] != asdict(config):
-        raise ConfigError(f"{checkpoint} was made with another config than the one named.")
-    encoder = new_encoder(config)
-    encoder.load_state_dict(saved["encoder"])
+    encoder, saved = best_encoder(config, run)
     photos = {part: len(rows_of(faces.people, getattr(split, part))) for part in ("training", "validation")}
     metadata = BundleMetadata(
         schema=SCHEMA,

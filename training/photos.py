@@ -105,6 +105,30 @@ def read_pairs(path: Path) -> list[Pair]:
     return [_pair(path, line.split("\t")) for line in _lines(path)[1:]]
 
 
+def read_people_folds(path: Path) -> list[list[str]]:
+    """The names of each fold of View 2's `people.txt`. Raises DataError where the folds are not as long as stated."""
+    lines = _lines(path)
+    folds, at = [], 1
+    for _ in range(int(lines[0])):
+        count = int(lines[at]) if at < len(lines) else 0
+        names = [line.split("\t")[0] for line in lines[at + 1 : at + 1 + count]]
+        if not count or len(names) != count:
+            raise DataError(f"{path}: a fold is not as long as it states.")
+        folds.append(names)
+        at += 1 + count
+    return folds
+
+
+def read_pair_folds(path: Path) -> list[list[Pair]]:
+    """The pairs of each fold of View 2's `pairs.txt`. Raises DataError on another count than the list states."""
+    lines = _lines(path)
+    folds, each = (int(number) for number in lines[0].split())
+    pairs = read_pairs(path)
+    if len(pairs) != folds * each * 2:
+        raise DataError(f"{path} holds {len(pairs)} pairs and states {folds * each * 2}.")
+    return [pairs[fold * each * 2 : (fold + 1) * each * 2] for fold in range(folds)]
+
+
 def _pair(path: Path, fields: Sequence[str]) -> Pair:
     match fields:
         case [name, first, second]:

@@ -100,6 +100,19 @@ def new_encoder(config: Config) -> SiameseEncoder:
     return encoder
 
 
+def best_encoder(config: Config, run: Path) -> tuple[SiameseEncoder, dict[str, Any]]:
+    """The best weights of a run, and the run's story. Raises ConfigError without a checkpoint of this config."""
+    checkpoint = run / "best.pt"
+    if not checkpoint.is_file():
+        raise ConfigError(f"{checkpoint} does not exist. Run `python -m training train` first.")
+    saved: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    if saved["config"] != asdict(config):
+        raise ConfigError(f"{checkpoint} was made with another config than the one named.")
+    encoder = new_encoder(config)
+    encoder.load_state_dict(saved.pop("encoder"))
+    return encoder.eval(), saved
+
+
 def _targets(
     encoder: SiameseEncoder,
     faces: PreparedFaces,

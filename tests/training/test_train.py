@@ -8,48 +8,16 @@ import pytest
 import torch
 
 from model.bundle import load_bundle, reseal
+from tests.training.textures import people, small
 from training.calibrate import calibrate
-from training.config import Config, ConfigError, NetworkConfig, load_config
+from training.config import ConfigError
 from training.data import Split
 from training.evaluate import compare, evaluate, score
-from training.experiment import CONFIGS
 from training.export import export
 from training.photos import Pair
 from training.prepare import PreparedFaces
 from training.protocols import MISSING
 from training.train import train
-
-
-def small() -> Config:
-    config = load_config(CONFIGS / "lfw.toml")
-    training = replace(config.training, steps=12, warmup_steps=2, validate_every=4, learning_rate=5e-3, ema=0.8)
-    return replace(
-        config,
-        crops=replace(config.crops, size=32, margin=4),
-        network=NetworkConfig(architecture="compact_resnet", embedding_dim=8, width=0.15, hidden=16, dropout=0.2),
-        sampling=replace(config.sampling, people=8, photos=3),
-        training=replace(training, precision="float32"),
-    )
-
-
-def people(prefix: str, count: int) -> list[str]:
-    return [f"{prefix}{number:02d}" for number in range(count)]
-
-
-@pytest.fixture(scope="module")
-def faces() -> PreparedFaces:
-    """People are textures: four noisy photos of each."""
-    rng = np.random.default_rng(0)
-    names, crops = [], []
-    for person in (*people("t", 16), *people("v", 10), *people("c", 30), *people("x", 20)):
-        coarse = rng.integers(30, 225, (5, 5, 3)).repeat(8, axis=0).repeat(8, axis=1)
-        for photo in range(4):
-            crops.append((coarse + rng.normal(0, 25, coarse.shape)).clip(0, 255).astype(np.uint8))
-            names.append(f"{person}/{person}_{photo + 1:04d}.jpg")
-    landmarks = np.zeros((len(names), 5, 2), np.float32)
-    missing = {"x00/x00_0009.jpg": "no face"}
-    return PreparedFaces(tuple(names), np.stack(crops), landmarks, missing, "none", margin=4)
-
 
 SPLIT = Split(*(frozenset(people(*part)) for part in (("t", 16), ("v", 10), ("c", 30), ("x", 20))))
 

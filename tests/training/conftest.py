@@ -1,0 +1,20 @@
+import numpy as np
+import pytest
+
+from tests.training.textures import people
+from training.prepare import PreparedFaces
+
+
+@pytest.fixture(scope="session")
+def faces() -> PreparedFaces:
+    """People are textures: four noisy photos of each."""
+    rng = np.random.default_rng(0)
+    names, crops = [], []
+    for person in (*people("t", 16), *people("v", 10), *people("c", 30), *people("x", 20)):
+        coarse = rng.integers(30, 225, (5, 5, 3)).repeat(8, axis=0).repeat(8, axis=1)
+        for photo in range(4):
+            crops.append((coarse + rng.normal(0, 25, coarse.shape)).clip(0, 255).astype(np.uint8))
+            names.append(f"{person}/{person}_{photo + 1:04d}.jpg")
+    landmarks = np.zeros((len(names), 5, 2), np.float32)
+    missing = {"x00/x00_0009.jpg": "no face"}
+    return PreparedFaces(tuple(names), np.stack(crops), landmarks, missing, "none", margin=4)

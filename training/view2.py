@@ -1,0 +1,117 @@
+"""LFW's View 2: ten trainings, each tested on the 600 pairs of a tenth of the people whom it never saw.
+
+'Unrestricted, labelled outside data' where the config starts from weights that saw others, 'unrestricted, no outside
+data' where it starts from random ones (Huang, Learned-Miller 2014, 'Labeled Faces in the Wild: updates and new
+reporting procedures'). The result belongs to the recipe, ten fold models, and to no single file of weights.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.calibrate import platt
+from training.config import Config, ConfigError
+from training.data import person_numbers, rows_of, split_fold
+from training.evaluate import Scored
+from training.photos import Pair, read_pair_folds
+from training.prepare import PreparedFaces
+from training.protocols import accuracy, all_pairs, best_threshold
+from training.provenance import machine
+from training.train import best_encoder, embed_rows, pick_device, train
+
+FMRS = (1e-2, 1e-3)
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """`threshold` was set on validation people; `scores` (600,) are those of the fold's pairs."""
+
+    fold: int  # 1 to 10
+    accuracy: float
+    threshold: float
+    scores: tuple[float, ...]
+    same: tuple[bool, ...]
+    best_step: int
+    seconds: float
+    commit: str
+    machine: str
+
+
+def run_fold(config: Config, faces: PreparedFaces, lists: Path, folder: Path, fold: int) -> FoldResult:
+    """Trains and tests fold `fold` (1 to 10), or reads what an earlier run wrote into `folder`. Raises ConfigError
+    where that was of another config."""
+    note = folder / f"fold-{fold}.json"
+    if note.is_file():
+        saved = json.loads(note.read_text())
+        if saved.pop("config") != asdict(config):
+            raise ConfigError(f"{note} was made with another config. Choose another --build folder or delete it.")
+        return FoldResult(**{**saved, "scores": tuple(saved["scores"]), "same": tuple(saved["same"])})
+    split = split_fold(config.data, lists, fold - 1)
+    run = folder / f"fold-{fold}"
+    train(config, faces, split, run)
+    encoder, story = best_encoder(config, run)
+    device = pick_device()
+    chosen = rows_of(faces.people, split.validation)
+    numbers = person_numbers([faces.people[row] for row in chosen])
+    held_out = all_pairs(embed_rows(encoder.to(device), faces, chosen, device), numbers)
+    slope, intercept = platt(held_out.genuine_histogram, held_out.impostor_histogram)
+    rows = rows_of(faces.people, split.test)
+    missing = tuple(sorted(name for name in faces.missing if name.split("/")[0] in split.test))
+    names = tuple(faces.names[row] for row in rows)
+    scored = Scored(embed_rows(encoder, faces, rows, device), names, missing)
+    pairs = read_pair_folds(lists / "pairs.txt")[fold - 1]
+    result = _result(fold, pairs, scored.similarities(pairs), -intercept / slope, story)
+    partial = note.with_suffix(".partial")
+    partial.write_text(json.dumps({**asdict(result), "config": asdict(config)}))
+    partial.replace(note)
+    return result
+
+
+def _result(
+    fold: int, pairs: Sequence[Pair], scores: NDArray[np.float64], threshold: float, story: dict[str, Any]
+) -> FoldResult:
+    same = np.array([pair.same for pair in pairs])
+    return FoldResult(
+        fold,
+        accuracy(scores, same, threshold),
+        threshold,
+        tuple(scores.tolist()),
+        tuple(same.tolist()),
+        story["step"],
+        story["seconds"],
+        story["commit"],
+        machine(),
+    )
+
+
+def summarise_folds(results: Sequence[FoldResult], command: str) -> dict[str, Any]:
+    """Mean and standard error over the folds, and TAR at FMR over the pairs of all of them together. Raises ValueError
+    with fewer than ten folds: fewer are no View 2."""
+    if sorted(result.fold for result in results) != list(range(1, 11)):
+        raise ValueError("View 2 is the mean of all ten folds")
+    accuracies = np.array([result.accuracy for result in results])
+    best = [
+        accuracy(scores, same, best_threshold(scores, same))
+        for scores, same in ((np.array(result.scores), np.array(result.same)) for result in results)
+    ]
+    scores = np.concatenate([result.scores for result in results])
+    same = np.concatenate([result.same for result in results])
+    impostor = np.sort(scores[~same])[::-1]
+    return {
+        "protocol": "LFW View 2, pairs.txt; ten fold models",
+        "command": command,
+        "machine": results[0].machine,
+        "commits": sorted({result.commit for result in results}),
+        "accuracy": {
+            "value": float(accuracies.mean()),
+            "standard_error": float(accuracies.std(ddof=1) / np.sqrt(len(accuracies))),
+        },
+        "folds": accuracies.tolist(),
+        "accuracy_at_best_threshold_of_each_fold": float(np.mean(best)),
+        "tar_at_fmr": {f"{fmr:g}": float((scores[same] > impostor[int(fmr * len(impostor))]).mean()) for fmr in FMRS},
+    }
