@@ -4,37 +4,35 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from model.bundle import BundleError, find_bundle, load_bundle, reseal
+from model.bundle import BundleError, load_bundle, reseal
 from training import photos as photo_files
-from training.config import ConfigError, CropConfig, load_config
-from training.experiment import CONFIGS, Experiment, inside
-from training.photos import DataError, data_folder, find_photos, lfw_photos, read_pairs
+from training import studies
+from training.config import ConfigError, CropConfig
+from training.experiment import Experiment, inside
+from training.options import (
+    DEFAULT_BUILD,
+    DEFAULT_CONFIG,
+    BuildOption,
+    BundleOption,
+    ConfigOption,
+    DataOption,
+    console,
+    experiment_of,
+)
+from training.photos import DataError, find_photos, lfw_photos, read_pairs
 
 if TYPE_CHECKING:
     from training.prepare import PreparedFaces
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
-console = Console()
-
-ConfigOption = Annotated[Path, typer.Option("--config", help="The experiment, a TOML file.")]
-DataOption = Annotated[Path | None, typer.Option("--data", help="Holds lfw/; default: FACETWIN_DATA or data.")]
-BuildOption = Annotated[Path, typer.Option("--build", help="Where crops, checkpoints and reports go.")]
-BundleOption = Annotated[str | None, typer.Option("--bundle", help="A name or a path; default: the config's.")]
-UrlOption = Annotated[str, typer.Option("--through", metavar="URL", help="A running service.")]
-DEFAULT_CONFIG = CONFIGS / "lfw.toml"
-DEFAULT_BUILD = Path("build")
-
-
-def _experiment(config: Path, data: Path | None, build: Path) -> Experiment:
-    return Experiment(load_config(config), data or data_folder(), build)
+app.add_typer(studies.app)
 
 
 @app.command()
@@ -85,7 +83,7 @@ def prepare(
     """Decodes, finds and aligns every face, through the code that serves requests. Resumable."""
     from training.prepare import prepare as run_prepare
 
-    experiment = _experiment(config, data, build)
+    experiment = experiment_of(config, data, build)
     faces = run_prepare(find_photos(lfw_photos(experiment.data)), experiment.config.crops, experiment.prepared, workers)
     _tell_prepared(faces, experiment.prepared)
 
@@ -111,7 +109,7 @@ def train(config: ConfigOption = DEFAULT_CONFIG, data: DataOption = None, build:
     """Trains, or goes on where it was interrupted. TensorBoard reads build/runs."""
     from training.train import train as run_train
 
-    experiment = _experiment(config, data, build)
+    experiment = experiment_of(config, data, build)
     best = run_train(experiment.config, experiment.faces, experiment.split, experiment.run)
     console.print(f"The best weights are in {best}.")
 
@@ -126,7 +124,7 @@ def export(
     """Writes the best weights as a bundle, not calibrated yet."""
     from training.export import export as run_export
 
-    experiment = _experiment(config, data, build)
+    experiment = experiment_of(config, data, build)
     target = Path(bundle) if bundle else experiment.shipped
     command = f"python -m training all --config {inside(config)}"
     made = run_export(experiment.config, experiment.faces, experiment.split, experiment.run, target, command)
@@ -148,7 +146,7 @@ def calibrate(
     from training.plots import plot_det
     from training.protocols import equal_error_rate
 
-    experiment = _experiment(config, data, build)
+    experiment = experiment_of(config, data, build)
     sealed = load_bundle(experiment.bundle_path(bundle))
     photos = photos or experiment.calibration_photos
     command = f"python -m training calibrate --config {inside(config)}"
@@ -193,7 +191,7 @@ def evaluate(
     from training.evaluate import evaluate as run_evaluate
     from training.evaluate import score
 
-    experiment = _experiment(config, data, build)
+    experiment = experiment_of(config, data, build)
     sealed = load_bundle(experiment.bundle_path(bundle))
     scored = score(sealed, experiment.faces, experiment.split.test)
     listed = read_pairs(experiment.lists / "pairsDevTest.txt")
@@ -204,6 +202,8 @@ def evaluate(
 
     command = f"python -m training evaluate --config {inside(config)}"
     report = run_evaluate(sealed, scored, listed, command)
+    if sealed.metadata.evaluation and "view2" in sealed.metadata.evaluation:
+        report["view2"] = sealed.metadata.evaluation["view2"]  # that of the recipe, which `view2` measures
     resealed = reseal(sealed, evaluation=report)
     assert resealed.metadata.calibration is not None
     pairs, name = scored.all_pairs(), sealed.metadata.name
@@ -231,79 +231,6 @@ def everything(
     export(config, data, build, bundle)
     calibrate(config, data, build, bundle)
     evaluate(config, data, build, bundle)
-
-
-@app.command()
-def compare(
-    first: str,
-    second: str,
-    config: ConfigOption = DEFAULT_CONFIG,
-    data: DataOption = None,
-    build: BuildOption = DEFAULT_BUILD,
-) -> None:
-    """TAR of SECOND minus TAR of FIRST on every pair of the test people, by a paired bootstrap over people."""
-    from training.evaluate import compare as run_compare
-    from training.evaluate import score
-
-    experiment = _experiment(config, data, build)
-    bundles = [load_bundle(find_bundle(name)) for name in (first, second)]
-    scored = [score(each, experiment.faces, experiment.split.test).all_pairs() for each in bundles]
-    table = Table("FMR", f"TAR {first}", f"TAR {second}", "difference", "standard error", "95 % limits")
-    for fmr, difference in run_compare(scored[0], scored[1]).items():
-        low, high = difference.interval
-        table.add_row(
-            f"{fmr:g}",
-            f"{scored[0].tar_at(fmr):.4f}",
-            f"{scored[1].tar_at(fmr):.4f}",
-            f"{difference.value:+.4f}",
-            f"{difference.standard_error:.4f}",
-            f"{low:+.4f}..{high:+.4f}",
-        )
-    console.print(table)
-
-
-@app.command()
-def identification(
-    through: UrlOption,
-    data: DataOption = None,
-    config: ConfigOption = DEFAULT_CONFIG,
-    count: Annotated[int, typer.Option(help="People enrolled, and as many who are not.")] = 50,
-    gallery: Annotated[str, typer.Option(help="Erased first.")] = "identification-trial",
-    again: Annotated[bool, typer.Option(help="Enroll nobody; compare with the first trial.")] = False,
-    build: BuildOption = DEFAULT_BUILD,
-) -> None:
-    """Enrolls people of the test list from one photo each and searches: rank-1, FNIR, FPIR."""
-    from training.photos import read_people
-    from training.through import Identified, Service, spread
-    from training.through import identification as run_identification
-
-    folder = data or data_folder()
-    people = frozenset(read_people(folder / "lfw" / load_config(config).data.test_people))
-    photos = find_photos(lfw_photos(folder))
-    notes = build / "identification.json"
-    result = run_identification(Service(through, photos), photos, people, count, gallery, enroll=not again)
-    table = Table("enrolled", "mated probes", "strangers", "rank-1", "FNIR", "FPIR", "threshold", "target FPIR met")
-    table.add_row(
-        str(result.enrolled),
-        str(result.mated),
-        str(result.nonmated),
-        f"{result.rank1:.2f}",
-        f"{result.fnir:.2f}",
-        f"{result.fpir:.2f}",
-        f"{result.threshold:.4f}",
-        str(result.target_met),
-    )
-    console.print(table)
-    if again:
-        saved = json.loads(notes.read_text())
-        saved["answers"] = tuple(tuple(answer) for answer in saved["answers"])
-        difference = spread(Identified(**saved), result)
-        console.print(f"Largest difference in similarity to the first trial: {difference:.2g}")
-        if difference > 1e-4:
-            raise DataError("The answers are not those of the first trial.")
-        return
-    notes.parent.mkdir(parents=True, exist_ok=True)
-    notes.write_text(json.dumps(asdict(result)))
 
 
 def _report_parity(experiment: Experiment, metadata: Any, scored: Any, listed: Any, url: str) -> None:

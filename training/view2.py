@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,8 @@ from training.protocols import accuracy, all_pairs, best_threshold
 from training.provenance import machine
 from training.train import best_encoder, embed_rows, pick_device, train
 
-FMRS = (1e-2, 1e-3)
+FOLDS: Final = tuple(range(1, 11))
+FMRS: Final = (1e-2, 1e-3)
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def _result(
 def summarise_folds(results: Sequence[FoldResult], command: str) -> dict[str, Any]:
     """Mean and standard error over the folds, and TAR at FMR over the pairs of all of them together. Raises ValueError
     with fewer than ten folds: fewer are no View 2."""
-    if sorted(result.fold for result in results) != list(range(1, 11)):
+    if sorted(result.fold for result in results) != list(FOLDS):
         raise ValueError("View 2 is the mean of all ten folds")
     accuracies = np.array([result.accuracy for result in results])
     best = [

@@ -1,0 +1,25 @@
+"""What the commands of `python -m training` share: their options, and the experiment that the options name."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from training.config import load_config
+from training.experiment import CONFIGS, Experiment
+from training.photos import data_folder
+
+console = Console()
+
+ConfigOption = Annotated[Path, typer.Option("--config", help="The experiment, a TOML file.")]
+DataOption = Annotated[Path | None, typer.Option("--data", help="Holds lfw/; default: FACETWIN_DATA or data.")]
+BuildOption = Annotated[Path, typer.Option("--build", help="Where crops, checkpoints and reports go.")]
+BundleOption = Annotated[str | None, typer.Option("--bundle", help="A name or a path; default: the config's.")]
+UrlOption = Annotated[str, typer.Option("--through", metavar="URL", help="A running service.")]
+DEFAULT_CONFIG: Final = CONFIGS / "lfw.toml"
+DEFAULT_BUILD: Final = Path("build")
+
+
+def experiment_of(config: Path, data: Path | None, build: Path) -> Experiment:
+    return Experiment(load_config(config), data or data_folder(), build)

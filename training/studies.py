@@ -1,0 +1,141 @@
+"""Commands that compare, repeat and try out what the pipeline made: View 2, two bundles, a trial of identification."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from model.bundle import find_bundle, load_bundle, reseal
+from training.config import load_config
+from training.experiment import inside
+from training.options import (
+    DEFAULT_BUILD,
+    DEFAULT_CONFIG,
+    BuildOption,
+    ConfigOption,
+    DataOption,
+    UrlOption,
+    console,
+    experiment_of,
+)
+from training.photos import DataError, data_folder, find_photos, lfw_photos
+
+app = typer.Typer()
+
+
+@app.command()
+def compare(
+    first: str,
+    second: str,
+    config: ConfigOption = DEFAULT_CONFIG,
+    data: DataOption = None,
+    build: BuildOption = DEFAULT_BUILD,
+) -> None:
+    """TAR of SECOND minus TAR of FIRST on every pair of the test people, by a paired bootstrap over people."""
+    from training.evaluate import compare as run_compare
+    from training.evaluate import score
+
+    experiment = experiment_of(config, data, build)
+    bundles = [load_bundle(find_bundle(name)) for name in (first, second)]
+    scored = [score(each, experiment.faces, experiment.split.test).all_pairs() for each in bundles]
+    table = Table("FMR", f"TAR {first}", f"TAR {second}", "difference", "standard error", "95 % limits")
+    for fmr, difference in run_compare(scored[0], scored[1]).items():
+        low, high = difference.interval
+        table.add_row(
+            f"{fmr:g}",
+            f"{scored[0].tar_at(fmr):.4f}",
+            f"{scored[1].tar_at(fmr):.4f}",
+            f"{difference.value:+.4f}",
+            f"{difference.standard_error:.4f}",
+            f"{low:+.4f}..{high:+.4f}",
+        )
+    console.print(table)
+
+
+@app.command()
+def identification(
+    through: UrlOption,
+    data: DataOption = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    count: Annotated[int, typer.Option(help="People enrolled, and as many who are not.")] = 50,
+    gallery: Annotated[str, typer.Option(help="Erased first.")] = "identification-trial",
+    again: Annotated[bool, typer.Option(help="Enroll nobody; compare with the first trial.")] = False,
+    build: BuildOption = DEFAULT_BUILD,
+) -> None:
+    """Enrolls people of the test list from one photo each and searches: rank-1, FNIR, FPIR."""
+    from training.photos import read_people
+    from training.through import Identified, Service, spread
+    from training.through import identification as run_identification
+
+    folder = data or data_folder()
+    people = frozenset(read_people(folder / "lfw" / load_config(config).data.test_people))
+    photos = find_photos(lfw_photos(folder))
+    notes = build / "identification.json"
+    result = run_identification(Service(through, photos), photos, people, count, gallery, enroll=not again)
+    table = Table("enrolled", "mated probes", "strangers", "rank-1", "FNIR", "FPIR", "threshold", "target FPIR met")
+    table.add_row(
+        str(result.enrolled),
+        str(result.mated),
+        str(result.nonmated),
+        f"{result.rank1:.2f}",
+        f"{result.fnir:.2f}",
+        f"{result.fpir:.2f}",
+        f"{result.threshold:.4f}",
+        str(result.target_met),
+    )
+    console.print(table)
+    if again:
+        saved = json.loads(notes.read_text())
+        saved["answers"] = tuple(tuple(answer) for answer in saved["answers"])
+        difference = spread(Identified(**saved), result)
+        console.print(f"Largest difference in similarity to the first trial: {difference:.2g}")
+        if difference > 1e-4:
+            raise DataError("The answers are not those of the first trial.")
+        return
+    notes.parent.mkdir(parents=True, exist_ok=True)
+    notes.write_text(json.dumps(asdict(result)))
+
+
+@app.command()
+def view2(
+    config: ConfigOption = DEFAULT_CONFIG,
+    folds: Annotated[str, typer.Option(help="Those to train now, such as 1-10 or 3,5.")] = "1-10",
+    bundle: Annotated[str | None, typer.Option(help="Reseal this bundle with the figure of its recipe.")] = None,
+    data: DataOption = None,
+    build: BuildOption = DEFAULT_BUILD,
+) -> None:
+    """Trains and tests the recipe on each of LFW's ten folds. Goes on where it was interrupted; needs `prepare`."""
+    from training.view2 import FOLDS, run_fold, summarise_folds
+
+    chosen = _folds(folds)
+    experiment = experiment_of(config, data, build)
+    folder = build / "view2" / experiment.config.name
+    results = []
+    for fold in FOLDS:
+        if fold in chosen or (folder / f"fold-{fold}.json").is_file():
+            result = run_fold(experiment.config, experiment.faces, experiment.lists, folder, fold)
+            console.print(f"Fold {fold}: {result.accuracy:.4f} at {result.threshold:.4f}, {result.seconds:.0f} s")
+            results.append(result)
+    if len(results) < len(FOLDS):
+        console.print(f"{len(FOLDS) - len(results)} folds are still to be trained.")
+        return
+    report = summarise_folds(results, f"python -m training view2 --config {inside(config)}")
+    console.print_json(json.dumps(report))
+    if bundle:
+        sealed = load_bundle(find_bundle(bundle))
+        reseal(sealed, evaluation={**(sealed.metadata.evaluation or {}), "view2": report})
+
+
+def _folds(text: str) -> set[int]:
+    """Raises DataError on anything but numbers 1 to 10 and ranges of them."""
+    chosen: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if not first.isdigit() or not (last or first).isdigit():
+            raise DataError(f"{text!r} names no folds; write such as 1-10 or 3,5.")
+        chosen |= set(range(int(first), int(last or first) + 1))
+    if not chosen <= set(range(1, 11)):
+        raise DataError(f"{text!r}: View 2 has the folds 1 to 10.")
+    return chosen
