@@ -64,11 +64,16 @@ def _warp(x: Tensor, size: int, config: AugmentationConfig, draw: _Draw) -> Tens
     angle = draw.uniform(-config.rotation, config.rotation).flatten() * (math.pi / 180)
     zoom = 1 + draw.uniform(-config.scale, config.scale).flatten()
     shift = torch.stack([draw.uniform(-config.shift, config.shift).flatten() * 2 * size / stored for _ in "xy"], dim=1)
-    mirror = torch.where(draw.chance(0.5).flatten(), -1.0, 1.0)
+    mirror = torch.where(draw.chance(config.mirror).flatten(), -1.0, 1.0)
     ratio = size / stored
     cos, sin = torch.cos(angle) * zoom * ratio, torch.sin(angle) * zoom * ratio
-    rows = torch.stack([cos * mirror, -sin, shift[:, 0], sin * mirror, cos, shift[:, 1]], dim=1)
-    grid = F.affine_grid(rows.view(-1, 2, 3), [len(x), 3, size, size], align_corners=False)
+    matrix = torch.stack([cos * mirror, -sin, shift[:, 0], sin * mirror, cos, shift[:, 1]], dim=1).view(-1, 2, 3)
+    if config.shear:
+        across, along = (draw.uniform(-config.shear, config.shear).flatten() for _ in "xy")
+        one = torch.ones_like(across)
+        slant = torch.stack([one, across, along, one], dim=1).view(-1, 2, 2)
+        matrix = torch.cat([matrix[:, :, :2] @ slant, matrix[:, :, 2:]], dim=2)
+    grid = F.affine_grid(matrix, [len(x), 3, size, size], align_corners=False)
     return F.grid_sample(x, grid, align_corners=False)
 
 

@@ -69,8 +69,8 @@ class SamplingConfig:
 
 @checked(frozen=True, config=STRICT)
 class AugmentationConfig:
-    """`rotation` in degrees, `scale` and `shift` as shares, either way; `brightness` and `contrast` as shares, either
-    way; `low` is the strongest reduction of resolution; the others are chances."""
+    """`rotation` in degrees, `scale`, `shift` and `shear` as shares, either way; `brightness` and `contrast` as shares,
+    either way; `low` is the strongest reduction of resolution; the others are chances."""
 
     rotation: float
     scale: float
@@ -80,6 +80,8 @@ class AugmentationConfig:
     grey: float
     blur: float
     erase: float
+    mirror: float = 0.5
+    shear: float = 0.0
     low: int = 3
     jpeg: float = 0.0
     dark: float = 0.0

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from model.bundle import find_bundle, load_bundle, reseal
 from training.config import load_config
-from training.experiment import inside
+from training.experiment import CONFIGS, inside
 from training.options import (
     DEFAULT_BUILD,
     DEFAULT_CONFIG,
@@ -126,6 +126,28 @@ def view2(
     if bundle:
         sealed = load_bundle(find_bundle(bundle))
         reseal(sealed, evaluation={**(sealed.metadata.evaluation or {}), "view2": report})
+
+
+@app.command()
+def omniglot(
+    config: ConfigOption = CONFIGS / "omniglot.toml", data: DataOption = None, build: BuildOption = DEFAULT_BUILD
+) -> None:
+    """Trains on Omniglot's background set and answers Lake's 20 official one-shot runs. Goes on where interrupted."""
+    from training.omniglot import background, one_shot_accuracy, one_shot_runs
+    from training.train import best_encoder, pick_device, train
+
+    experiment = experiment_of(config, data, build)
+    folder, crops = experiment.data / "omniglot", experiment.config.crops
+    runs = one_shot_runs(folder / "all_runs.zip", crops)
+    faces, split = background(folder / "omniglot.npz", crops)
+    train(experiment.config, faces, split, experiment.run)
+    encoder, story = best_encoder(experiment.config, experiment.run)
+    shares = one_shot_accuracy(encoder.to(pick_device()), runs, pick_device())
+    console.print(
+        f"{shares.mean():.2%} of {20 * len(runs)} answers right, standard error over the runs "
+        f"{shares.std(ddof=1) / len(runs) ** 0.5:.2%}; weights of step {story['step']}, {story['seconds']:.0f} s, "
+        f"commit {story['commit'][:12]}."
+    )
 
 
 def _folds(text: str) -> set[int]:

@@ -55,6 +55,21 @@ def test_depends_on_the_generator_alone() -> None:
     assert not torch.equal(first, augment(crops(), 32, EVERYTHING, seeded(2)))
 
 
+def test_without_mirror_images_every_photo_keeps_its_side() -> None:
+    done = augment(crops(16), 32, replace(NOTHING, mirror=0.0), seeded())
+    plain = crops(16)[:, 8:-8, 8:-8].permute(0, 3, 1, 2).float()
+    torch.testing.assert_close(done, plain, atol=0.01, rtol=0)
+
+
+def test_shearing_slants_what_was_upright() -> None:
+    bar = torch.zeros((8, 48, 48, 3), dtype=torch.uint8)
+    bar[:, :, 23:25] = 255
+    done = augment(bar, 32, replace(NOTHING, mirror=0.0, shear=0.4), seeded())[:, 0]
+    tops, bottoms = done[:, 2].argmax(dim=1), done[:, 29].argmax(dim=1)
+    assert ((tops - bottoms).abs() >= 2).sum() >= 4
+    assert (done[:, 15:17].amax(dim=(1, 2)) > 100).all()  # about the middle
+
+
 def test_glasses_cover_the_eyes_and_nothing_else() -> None:
     done = augment(WHITE, 32, replace(NOTHING, glasses=1.0), seeded())
     eyes = done[:, :, 10, [10, 21]]

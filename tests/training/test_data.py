@@ -55,7 +55,11 @@ def test_rows_and_numbers_of_people() -> None:
     assert person_numbers(people).tolist() == [1, 0, 1, 2]
 
 
-@pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
+# Omniglot's split has tests of its own.
+OF_LFW = sorted(path for path in CONFIGS.glob("*.toml") if path.stem != "omniglot")
+
+
+@pytest.mark.parametrize("config", OF_LFW, ids=lambda path: path.stem)
 def test_no_config_trains_or_selects_on_people_that_it_reports(
     config: Path, lfw_folder: Path, lfw: dict[str, Photo]
 ) -> None:
