@@ -107,10 +107,17 @@ def _tell_prepared(faces: "PreparedFaces", folder: Path) -> None:
 @app.command()
 def train(config: ConfigOption = DEFAULT_CONFIG, data: DataOption = None, build: BuildOption = DEFAULT_BUILD) -> None:
     """Trains, or goes on where it was interrupted. TensorBoard reads build/runs."""
+    from training.train import best_encoder
     from training.train import train as run_train
 
     experiment = experiment_of(config, data, build)
     best = run_train(experiment.config, experiment.faces, experiment.split, experiment.run)
+    _, story = best_encoder(experiment.config, experiment.run)
+    figures = [name for name in story["history"][0] if name != "step"]
+    table = Table("step", *figures, title="Every pair of the validation people, up to the best")
+    for entry in story["history"]:
+        table.add_row(f"{entry['step']:.0f}", *(f"{entry[name]:.4f}" for name in figures))
+    console.print(table)
     console.print(f"The best weights are in {best}.")
 
 

@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 from rich.table import Table
 
-from model.bundle import find_bundle, load_bundle, reseal
+from model.bundle import find_bundle, load_bundle, reseal, shipped_bundles
 from training.config import load_config
 from training.experiment import CONFIGS, inside
 from training.options import (
@@ -22,6 +23,7 @@ from training.options import (
 )
 from training.photos import DataError, data_folder, find_photos, lfw_photos
 
+CARD: Final = Path("model/MODEL_CARD.md")
 app = typer.Typer()
 
 
@@ -148,6 +150,14 @@ def omniglot(
         f"{shares.std(ddof=1) / len(runs) ** 0.5:.2%}; weights of step {story['step']}, {story['seconds']:.0f} s, "
         f"commit {story['commit'][:12]}."
     )
+
+
+@app.command()
+def card(target: Annotated[Path, typer.Argument(help="The card.")] = CARD) -> None:
+    """Writes the figures of the shipped bundles into the model card."""
+    from training.card import fill
+
+    target.write_text(fill(target.read_text(), [load_bundle(path) for path in shipped_bundles().values()]))
 
 
 def _folds(text: str) -> set[int]:

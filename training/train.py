@@ -141,13 +141,14 @@ def embed_rows(
 def validate(
     encoder: SiameseEncoder, faces: PreparedFaces, rows: NDArray[np.int64], fmr: float, device: torch.device
 ) -> dict[str, float]:
-    """TAR at `fmr` and the equal error rate over every pair of the photos in `rows`."""
+    """Over every pair of the photos in `rows`: TAR at `fmr` and at round rates, and the equal error rate."""
     encoder.eval()
     vectors = embed_rows(encoder, faces, rows, device)
     pairs = all_pairs(vectors, person_numbers([faces.people[row] for row in rows]))
     return {
         "tar": pairs.tar_at(fmr),
         "eer": equal_error_rate(pairs.genuine_histogram, pairs.impostor_histogram),
+        **{f"tar_at_{each:g}": pairs.tar_at(each) for each in (1e-2, 1e-3, 1e-4)},
     }
 
 

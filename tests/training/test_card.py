@@ -1,0 +1,35 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from model.bundle import find_bundle, load_bundle, shipped_bundles
+from training.card import describe, fill
+from training.photos import DataError
+
+CARD = Path(__file__).parents[2] / "model" / "MODEL_CARD.md"
+
+
+def test_the_card_shows_the_figures_of_the_shipped_bundles() -> None:
+    bundles = [load_bundle(path) for path in shipped_bundles().values()]
+    assert bundles
+    assert fill(CARD.read_text(), bundles) == CARD.read_text(), "run `python -m training card`"
+
+
+def test_only_the_place_of_a_bundle_is_written_anew() -> None:
+    bundle = load_bundle(find_bundle("lfw"))
+    card = "before\n<!-- figures: lfw -->\nold\n<!-- end -->\nbetween\n<!-- figures: other -->\nkept\n<!-- end -->\n"
+    filled = fill(card, [bundle])
+    assert filled.startswith("before\n<!-- figures: lfw -->\n| | |\n")
+    assert filled.endswith("<!-- end -->\nbetween\n<!-- figures: other -->\nkept\n<!-- end -->\n")
+    assert "old" not in filled
+    assert bundle.metadata.encoder_id[:16] in filled
+    assert fill(filled, [bundle]) == filled
+
+
+def test_a_bundle_without_place_or_figures_is_refused() -> None:
+    bundle = load_bundle(find_bundle("lfw"))
+    with pytest.raises(DataError, match="no place for lfw"):
+        fill("nothing", [bundle])
+    with pytest.raises(DataError, match="not calibrated"):
+        describe(replace(bundle.metadata, evaluation=None), "lfw.pt")
