@@ -14,7 +14,7 @@ from rich.table import Table
 from model.bundle import BundleError, load_bundle, reseal
 from training import photos as photo_files
 from training import studies
-from training.config import ConfigError, CropConfig
+from training.config import ConfigError
 from training.experiment import Experiment, inside
 from training.options import (
     DEFAULT_BUILD,
@@ -88,16 +88,6 @@ def prepare(
     _tell_prepared(faces, experiment.prepared)
 
 
-def _prepare_folder(experiment: Experiment, photos: Path) -> "PreparedFaces":
-    """Crops of a folder of other people, made or at hand."""
-    from training.prepare import prepare as run_prepare
-
-    folder = experiment.prepared_folder(photos)
-    faces = run_prepare(find_photos(photos), CropConfig(experiment.config.crops.size, 0), folder)
-    _tell_prepared(faces, folder)
-    return faces
-
-
 def _tell_prepared(faces: "PreparedFaces", folder: Path) -> None:
     console.print(f"{len(faces.names):,} faces in {folder}; {len(faces.missing)} photos without one.")
     for name, reason in faces.missing.items():
@@ -151,6 +141,7 @@ def calibrate(
     from training.calibrate import calibrate as run_calibrate
     from training.evaluate import score
     from training.plots import plot_det
+    from training.prepare import prepare_folder
     from training.protocols import equal_error_rate
 
     experiment = experiment_of(config, data, build)
@@ -158,7 +149,8 @@ def calibrate(
     photos = photos or experiment.calibration_photos
     command = f"python -m training calibrate --config {inside(config)}"
     if photos:
-        faces = _prepare_folder(experiment, photos)
+        faces = prepare_folder(photos, sealed.metadata.crop_size, build)
+        _tell_prepared(faces, photos)
         scored = score(sealed, faces, frozenset(faces.people))
         description = f"{photos.name}: {len(set(faces.people))} people, {len(scored.names)} photos, every pair"
         command += f" --photos {photos.name}"

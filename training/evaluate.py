@@ -49,12 +49,17 @@ class Scored:
         return all_pairs(self.vectors, numbers[: len(self.names)], numbers[len(self.names) :])
 
 
-def score(bundle: Bundle, faces: PreparedFaces, people: frozenset[str]) -> Scored:
-    """Encodes every photo of these people. Raises DataError where the crops were made for another encoder."""
+def embed(bundle: Bundle, faces: PreparedFaces, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Unit vectors (n, D) of these rows. Raises DataError where the crops were made for another encoder."""
     if faces.crops.shape[1] - 2 * faces.margin != bundle.metadata.crop_size:
         raise DataError(f"The prepared crops do not fit the bundle's {bundle.metadata.crop_size} px.")
+    return embed_rows(bundle.module.to(pick_device()), faces, rows, pick_device())
+
+
+def score(bundle: Bundle, faces: PreparedFaces, people: frozenset[str]) -> Scored:
+    """Encodes every photo of these people. Raises DataError where the crops were made for another encoder."""
     rows = rows_of(faces.people, people)
-    vectors = embed_rows(bundle.module.to(pick_device()), faces, rows, pick_device())
+    vectors = embed(bundle, faces, rows)
     missing = tuple(sorted(name for name in faces.missing if name.split("/")[0] in people))
     return Scored(vectors, tuple(faces.names[row] for row in rows), missing)
 

@@ -30,10 +30,6 @@ class Experiment:
     def prepared(self) -> Path:
         return self.build / "prepared" / f"lfw-{self.config.crops.size}-{self.config.crops.margin}"
 
-    def prepared_folder(self, photos: Path) -> Path:
-        """Where the crops of another folder of photos lie; without surroundings, which only training needs."""
-        return self.build / "prepared" / f"{photos.resolve().name}-{self.config.crops.size}-0"
-
     @property
     def calibration_photos(self) -> Path | None:
         """The folder that the config calibrates on, where that is not the split's calibration people."""

@@ -20,7 +20,7 @@ from model.errors import PhotoError
 from model.pipeline import PhotoReader
 from model.selection import FaceSelection
 from training.config import CropConfig
-from training.photos import DataError, Photo
+from training.photos import DataError, Photo, find_photos
 
 PART = 250  # photos
 
@@ -71,6 +71,13 @@ def prepare(photos: Sequence[Photo], config: CropConfig, folder: Path, workers: 
         for future in track(as_completed(futures), f"Aligning {len(photos):,} photos", total=len(futures)):
             future.result()
     return _merge(folder, photos, config, recipe)
+
+
+def prepare_folder(photos: Path, size: int, build: Path) -> PreparedFaces:
+    """Crops of `size` pixels of any folder of NAME/photo.jpg, made below `build` or found there; without surroundings,
+    which only training needs. Raises DataError."""
+    folder = build / "prepared" / f"{photos.resolve().name}-{size}-0"
+    return prepare(find_photos(photos), CropConfig(size, 0), folder)
 
 
 def load_prepared(folder: Path) -> PreparedFaces:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
 
+import numpy as np
 import typer
 from rich.table import Table
 
@@ -150,6 +151,28 @@ def omniglot(
         f"{shares.std(ddof=1) / len(runs) ** 0.5:.2%}; weights of step {story['step']}, {story['seconds']:.0f} s, "
         f"commit {story['commit'][:12]}."
     )
+
+
+@app.command()
+def worst(
+    bundle: Annotated[str, typer.Argument(help="A name or a path.")],
+    photos: Annotated[Path, typer.Option(help="A folder of NAME/photo.jpg.")],
+    count: Annotated[int, typer.Option(help="Pairs of either kind.")] = 200,
+    build: BuildOption = DEFAULT_BUILD,
+) -> None:
+    """A page with the pictures of the pairs that a bundle gets most wrong: label errors show themselves there."""
+    from training.evaluate import embed
+    from training.prepare import prepare_folder
+    from training.worst import worst_pairs, write_page
+
+    sealed = load_bundle(find_bundle(bundle))
+    faces = prepare_folder(photos, sealed.metadata.crop_size, build)
+    rows = np.arange(len(faces.names))
+    impostor, genuine = worst_pairs(embed(sealed, faces, rows), faces.people, count)
+    target = build / "worst" / f"{sealed.metadata.name}-{photos.resolve().name}.html"
+    title = f"{sealed.metadata.name} on {photos.resolve().name}"
+    write_page(title, faces, rows, impostor, genuine, target)
+    console.print(f"{target}: the {len(impostor)} most similar impostor and least similar genuine pairs.")
 
 
 @app.command()
