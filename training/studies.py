@@ -25,6 +25,7 @@ from training.options import (
 from training.photos import DataError, data_folder, find_photos, lfw_photos
 
 CARD: Final = Path("model/MODEL_CARD.md")
+REPORTS: Final = Path("docs/reports/view2")
 app = typer.Typer()
 
 
@@ -106,25 +107,27 @@ def view2(
     config: ConfigOption = DEFAULT_CONFIG,
     folds: Annotated[str, typer.Option(help="Those to train now, such as 1-10 or 3,5.")] = "1-10",
     bundle: Annotated[str | None, typer.Option(help="Reseal this bundle with the figure of its recipe.")] = None,
+    results: Annotated[Path, typer.Option(help="Gets a small file for each fold that is done.")] = REPORTS,
     data: DataOption = None,
     build: BuildOption = DEFAULT_BUILD,
 ) -> None:
     """Trains and tests the recipe on each of LFW's ten folds. Goes on where it was interrupted; needs `prepare`."""
-    from training.view2 import FOLDS, run_fold, summarise_folds
+    from training.view2 import FOLDS, note_of, run_fold, summarise_folds
 
     chosen = _folds(folds)
     experiment = experiment_of(config, data, build)
-    folder = build / "view2" / experiment.config.name
-    results = []
+    name = experiment.config.name
+    notes, runs = results / name, build / "runs" / f"{name}-view2"
+    done = []
     for fold in FOLDS:
-        if fold in chosen or (folder / f"fold-{fold}.json").is_file():
-            result = run_fold(experiment.config, experiment.faces, experiment.lists, folder, fold)
+        if fold in chosen or note_of(notes, fold).is_file():
+            result = run_fold(experiment.config, experiment.faces, experiment.lists, notes, runs, fold)
             console.print(f"Fold {fold}: {result.accuracy:.4f} at {result.threshold:.4f}, {result.seconds:.0f} s")
-            results.append(result)
-    if len(results) < len(FOLDS):
-        console.print(f"{len(FOLDS) - len(results)} folds are still to be trained.")
+            done.append(result)
+    if len(done) < len(FOLDS):
+        console.print(f"{len(FOLDS) - len(done)} folds are still to be trained.")
         return
-    report = summarise_folds(results, f"python -m training view2 --config {inside(config)}")
+    report = summarise_folds(done, f"python -m training view2 --config {inside(config)}")
     console.print_json(json.dumps(report))
     if bundle:
         sealed = load_bundle(find_bundle(bundle))

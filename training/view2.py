@@ -43,17 +43,17 @@ class FoldResult:
     machine: str
 
 
-def run_fold(config: Config, faces: PreparedFaces, lists: Path, folder: Path, fold: int) -> FoldResult:
-    """Trains and tests fold `fold` (1 to 10), or reads what an earlier run wrote into `folder`. Raises ConfigError
-    where that was of another config."""
-    note = folder / f"fold-{fold}.json"
+def run_fold(config: Config, faces: PreparedFaces, lists: Path, results: Path, runs: Path, fold: int) -> FoldResult:
+    """Trains fold `fold` (1 to 10) in a folder below `runs`, tests it and notes the result below `results`; or reads
+    what an earlier run noted. Raises ConfigError where that was of another config."""
+    note = note_of(results, fold)
     if note.is_file():
         saved = json.loads(note.read_text())
         if saved.pop("config") != asdict(config):
-            raise ConfigError(f"{note} was made with another config. Choose another --build folder or delete it.")
+            raise ConfigError(f"{note} was made with another config. Choose another --results folder or delete it.")
         return FoldResult(**{**saved, "scores": tuple(saved["scores"]), "same": tuple(saved["same"])})
     split = split_fold(config.data, lists, fold - 1)
-    run = folder / f"fold-{fold}"
+    run = runs / f"fold-{fold}"
     train(config, faces, split, run)
     encoder, story = best_encoder(config, run)
     device = pick_device()
@@ -67,10 +67,15 @@ def run_fold(config: Config, faces: PreparedFaces, lists: Path, folder: Path, fo
     scored = Scored(embed_rows(encoder, faces, rows, device), names, missing)
     pairs = read_pair_folds(lists / "pairs.txt")[fold - 1]
     result = _result(fold, pairs, scored.similarities(pairs), -intercept / slope, story)
+    results.mkdir(parents=True, exist_ok=True)
     partial = note.with_suffix(".partial")
     partial.write_text(json.dumps({**asdict(result), "config": asdict(config)}))
     partial.replace(note)
     return result
+
+
+def note_of(results: Path, fold: int) -> Path:
+    return results / f"fold-{fold}.json"
 
 
 def _result(
@@ -81,7 +86,7 @@ def _result(
         fold,
         accuracy(scores, same, threshold),
         threshold,
-        tuple(scores.tolist()),
+        tuple(scores.round(6).tolist()),
         tuple(same.tolist()),
         story["step"],
         story["seconds"],

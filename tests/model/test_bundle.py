@@ -122,3 +122,24 @@ def test_every_shipped_bundle_is_sound_and_calibrated(name: str) -> None:
     assert loaded.metadata.evaluation is not None
     assert loaded.path.stat().st_size <= 25e6
     assert not loaded.metadata.git_commit.endswith("dirty")
+
+
+@pytest.mark.parametrize("name", sorted(shipped_bundles()))
+def test_every_shipped_bundle_computes_what_its_network_does_unscripted(name: str) -> None:
+    loaded = load_bundle(find_bundle(name))
+    shape = loaded.metadata.architecture
+    eager = build_encoder(
+        shape["architecture"],
+        loaded.metadata.crop_size,
+        loaded.metadata.embedding_dim,
+        shape["width"],
+        shape["hidden"],
+        shape["dropout"],
+        shape.get("mirror", False),
+    ).eval()
+    eager.load_state_dict(loaded.module.state_dict())
+    size = loaded.metadata.crop_size
+    crops = torch.randint(0, 256, (5, size, size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    crops = torch.cat([crops, torch.from_numpy(loaded.golden["crops"])])
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded.module(crops), eager(crops), atol=1e-5, rtol=0)

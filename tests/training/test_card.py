@@ -18,11 +18,11 @@ def test_the_card_shows_the_figures_of_the_shipped_bundles() -> None:
 
 def test_only_the_place_of_a_bundle_is_written_anew() -> None:
     bundle = load_bundle(find_bundle("lfw"))
-    card = "before\n<!-- figures: lfw -->\nstale text\n<!-- end -->\nbetween\n<!-- figures: other -->\nkept\n<!-- end -->\n"
+    card = "before\n<!-- figures: lfw -->\nSTALE\n<!-- end -->\nbetween\n<!-- figures: other -->\nkept\n<!-- end -->\n"
     filled = fill(card, [bundle])
     assert filled.startswith("before\n<!-- figures: lfw -->\n| | |\n")
     assert filled.endswith("<!-- end -->\nbetween\n<!-- figures: other -->\nkept\n<!-- end -->\n")
-    assert "stale text" not in filled
+    assert "STALE" not in filled
     assert bundle.metadata.encoder_id[:16] in filled
     assert fill(filled, [bundle]) == filled
 

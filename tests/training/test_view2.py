@@ -66,13 +66,13 @@ def test_a_list_that_is_cut_short_is_refused(lists: Path) -> None:
 
 def test_a_fold_is_trained_once_and_then_remembered(faces: PreparedFaces, lists: Path) -> None:
     config = replace(small(), data=replace(small().data, validation_share=0.3))
-    first = run_fold(config, faces, lists, lists / "out", 1)
+    first = run_fold(config, faces, lists, lists / "notes", lists / "runs", 1)
     assert len(first.scores) == 6
     assert first.accuracy == np.mean((np.array(first.scores) >= first.threshold) == np.array(first.same))
-    (lists / "out" / "fold-1" / "best.pt").unlink()
-    assert run_fold(config, faces, lists, lists / "out", 1) == first
+    (lists / "runs" / "fold-1" / "best.pt").unlink()
+    assert run_fold(config, faces, lists, lists / "notes", lists / "runs", 1) == first
     with pytest.raises(ConfigError, match="another config"):
-        run_fold(replace(config, version="2"), faces, lists, lists / "out", 1)
+        run_fold(replace(config, version="2"), faces, lists, lists / "notes", lists / "runs", 1)
 
 
 def test_the_mean_and_its_error_are_over_the_folds() -> None:
