@@ -2,9 +2,9 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 STRICT = ConfigDict(extra="forbid")
@@ -50,8 +50,7 @@ class NetworkConfig:
 
 @checked(frozen=True, config=STRICT)
 class LossConfig:
-    """`weight` is that of the contrastive loss, `anchor_weight` that of the anchors (see training/anchors.py).
-    `memory`: every batch is told apart from the anchors of all other training people too."""
+    """`weight` is that of the contrastive loss, `anchor_weight` that of the anchors (see training/anchors.py)."""
 
     margin: float
     mining: Literal["all", "hard"]
@@ -60,13 +59,6 @@ class LossConfig:
     weight: float = 1.0
     anchor_weight: float = 0.0
     anchor_own: float = 1.0
-    memory: bool = False
-
-    @model_validator(mode="after")
-    def _memory_needs_anchors(self) -> Self:
-        if self.memory and not self.anchor_weight:
-            raise ValueError("memory needs anchors: an anchor_weight above 0")
-        return self
 
 
 @checked(frozen=True, config=STRICT)

@@ -22,22 +22,14 @@ class ContrastiveLoss(nn.Module):
         self.hard = config.mining == "hard"
         self.genuine_weight = config.genuine_weight
 
-    def forward(
-        self, embeddings: Tensor, people: Tensor, memory: Tensor | None = None, remembered: Tensor | None = None
-    ) -> Tensor:
-        """Unit vectors (B, D) and the person of each (B,) -> the loss, a scalar. `memory` (M, D) with the person of
-        each row, `remembered` (M,), adds impostor pairs between the batch and what is remembered (Wang et al. 2020,
-        'Cross-batch memory for embedding learning')."""
+    def forward(self, embeddings: Tensor, people: Tensor) -> Tensor:
+        """Unit vectors (B, D) and the person of each (B,) -> the loss, a scalar."""
         similarity = embeddings @ embeddings.T  # (B, B)
         distance = (2.0 - 2.0 * similarity).clamp_min(1e-8).sqrt()
         same = people[:, None] == people[None, :]
         once = torch.ones_like(same).triu(diagonal=1)
         genuine = (distance[same & once] - self.genuine_margin).clamp_min(0).square()
         impostor = (self.margin - distance[~same & once]).clamp_min(0).square()
-        if memory is not None and remembered is not None:
-            further = (2.0 - 2.0 * embeddings @ memory.T).clamp_min(1e-8).sqrt()  # (B, M)
-            others = people[:, None] != remembered[None, :]
-            impostor = torch.cat([impostor, (self.margin - further[others]).clamp_min(0).square()])
         if self.hard:
             genuine, impostor = genuine[genuine > 0], impostor[impostor > 0]
         return self.genuine_weight * _mean(genuine) + _mean(impostor)

@@ -55,8 +55,7 @@ def train(config: Config, faces: PreparedFaces, split: Split, run: Path) -> Path
     trainer.resume(run / "last.pt", device)
     loss_of = ContrastiveLoss(config.loss)
     generator = torch.Generator()
-    labels = torch.from_numpy(people).to(device)
-    memory = (targets, labels) if config.loss.memory else (None, None)
+    labels = torch.from_numpy(people)
     log = SummaryWriter(str(run), purge_step=trainer.step)
     with _bar(settings.steps, trainer.step) as advance:
         while trainer.step < settings.steps and trainer.stale < settings.patience:
@@ -68,7 +67,7 @@ def train(config: Config, faces: PreparedFaces, split: Split, run: Path) -> Path
             encoder.train()
             with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
                 embeddings = encoder.embed(pixels)  # (B, D) float32
-            loss = config.loss.weight * loss_of(embeddings.float(), labels[batch], *memory)
+            loss = config.loss.weight * loss_of(embeddings.float(), labels[batch].to(device))
             if targets is not None:
                 loss = loss + config.loss.anchor_weight * (embeddings - targets[batch]).square().sum(dim=1).mean()
             trainer.descend(loss)

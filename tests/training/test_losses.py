@@ -59,15 +59,6 @@ def test_hard_mining_averages_over_impostors_inside_the_margin_alone() -> None:
     assert loss(mining="hard")(vectors, people).item() == pytest.approx((1 - chord(20)) ** 2)
 
 
-def test_what_is_remembered_of_others_counts_as_impostors_and_of_the_same_person_not_at_all() -> None:
-    batch, memory = at(0), at(20, 10, 180)
-    value = loss(mining="hard")(batch, torch.tensor([0]), memory, torch.tensor([1, 0, 2]))
-    assert value.item() == pytest.approx((1 - chord(20)) ** 2)
-    both = loss(mining="hard")(at(0, 30), torch.tensor([0, 3]), memory, torch.tensor([1, 0, 2]))
-    expected = [(1 - chord(degrees)) ** 2 for degrees in (30, 20, 10, 20)]
-    assert both.item() == pytest.approx(sum(expected) / 4)
-
-
 def test_a_batch_of_one_kind_only_is_no_error_and_has_a_gradient() -> None:
     vectors = at(0, 0).requires_grad_()
     value = loss(mining="hard")(vectors, torch.tensor([0, 0]))
