@@ -21,7 +21,7 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    bundle: str = Field("lfw", description="A shipped bundle's name, or the path of your own.")
+    bundle: str = Field("deploy", description="A shipped bundle's name, or the path of your own.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the networks run.")
     gallery_url: str = Field("sqlite:///data/gallery.db", description="Where the templates are kept.")
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(

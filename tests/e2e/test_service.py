@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.settings import Settings
 from model.bundle import find_bundle, load_bundle
 from model.calibration import Calibration
 from tests.e2e.conftest import Launch, Server
@@ -41,7 +42,7 @@ def test_served_similarities_are_those_of_the_bundle_offline(
     listed = read_pairs(lfw_folder / "lfw" / "pairsDevTest.txt")
     some: list[Pair] = listed[::100]
     names = sorted({name for pair in some for name in (pair.first, pair.second)})
-    bundle = load_bundle(find_bundle("lfw"))
+    bundle = load_bundle(find_bundle(Settings.model_fields["bundle"].default))
     calibration = bundle.metadata.calibration
     assert isinstance(calibration, Calibration)
     from training.config import CropConfig
