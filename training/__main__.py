@@ -162,7 +162,10 @@ def calibrate(
     found = run_calibrate(pairs, experiment.config.calibration.default_fmr, description, command)
     reseal(replace(sealed, path=out) if out else sealed, calibration=found)
     name = out.stem if out else sealed.metadata.name
-    plot_det(pairs, f"{name}: {description}", build / "plots" / f"{name}-calibration-det.png")
+    plots = Path("docs/plots") if sealed.path == experiment.shipped and not out else build / "plots"
+    plot_det(
+        pairs, f"{name}: every pair of {photos.name if photos else 'the calibration people'}", plots / f"{name}-det.png"
+    )
     console.print(f"Equal error rate {equal_error_rate(pairs.genuine_histogram, pairs.impostor_histogram):.2%}.")
     table = Table("FMR", "95 % limits", "threshold", "FNMR", "false matches")
     for point in found.points:

@@ -25,9 +25,9 @@ def plot_roc(pairs: AllPairs, title: str, target: Path) -> None:
             tar = pairs.tar_at(fmr)
             axes.plot(fmr, tar, "o", color=ORANGE)
             axes.annotate(
-                f"{tar:.1%}", (fmr, tar), textcoords="offset points", xytext=(-8, 6), ha="right", color=ORANGE
+                f"{tar:.1%}", (fmr, tar), textcoords="offset points", xytext=(6, -14), ha="left", color=ORANGE
             )
-    axes.set(xlabel="false match rate (FMR)", ylabel="true accept rate (TAR)", ylim=(0, 1), title=title)
+    axes.set(xlabel="false match rate (FMR)", ylabel="true accept rate (TAR)", ylim=(0, 1.02), title=title)
     axes.set_xlim(max(30 / pairs.impostor_pairs, 1e-7), 0.12)
     axes.grid(True, which="both", alpha=0.25)
     _write(figure, target)
@@ -59,7 +59,8 @@ def plot_scores(pairs: AllPairs, point: OperatingPoint, title: str, target: Path
     """How similarities of genuine and impostor pairs are spread, with the default threshold."""
     figure = Figure(figsize=(6, 4.5), layout="constrained")
     axes = figure.subplots()
-    merged = 32
+    low, high = _shown(pairs)
+    merged = next(width for width in (1, 2, 4, 8, 16, 32) if width * 80 >= high - low or width == 32)
     centres = bin_centres().reshape(-1, merged).mean(axis=1)
     width = 2 * merged / BINS
     kinds = (("impostor pairs", pairs.impostor_histogram, GREY), ("genuine pairs", pairs.genuine_histogram, BLUE))
@@ -67,9 +68,21 @@ def plot_scores(pairs: AllPairs, point: OperatingPoint, title: str, target: Path
         density = histogram.reshape(-1, merged).sum(axis=1) / histogram.sum() / width
         axes.fill_between(centres, density, step="mid", alpha=0.45, color=colour, label=label)
     axes.axvline(point.threshold, color=ORANGE, linestyle="--", label=f"default threshold, FMR {point.fmr:.1e}")
-    axes.set(xlabel="similarity (cosine)", ylabel="density", title=title, xlim=(-1, 1))
+    axes.set(xlabel="similarity (cosine)", ylabel="density", title=title)
+    axes.set_xlim(bin_centres()[low], bin_centres()[high])
     axes.legend(frameon=False)
     _write(figure, target)
+
+
+def _shown(pairs: AllPairs) -> tuple[int, int]:
+    """The first and last histogram bin between which all but one in ten thousand of either kind lie, with a little
+    room."""
+    ends = []
+    for histogram in (pairs.impostor_histogram, pairs.genuine_histogram):
+        share = np.cumsum(histogram) / histogram.sum()
+        ends += [int(np.searchsorted(share, 1e-4)), int(np.searchsorted(share, 1 - 1e-4))]
+    room = (max(ends) - min(ends)) // 20
+    return max(min(ends) - room, 0), min(max(ends) + room, BINS - 1)
 
 
 def _write(figure: Figure, target: Path) -> None:

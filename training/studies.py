@@ -1,6 +1,7 @@
 """Commands that compare, repeat and try out what the pipeline made: View 2, two bundles, a trial of identification."""
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
@@ -114,7 +115,7 @@ def view2(
     """Trains and tests the recipe on each of LFW's ten folds. Goes on where it was interrupted; needs `prepare`."""
     from training.view2 import FOLDS, note_of, run_fold, summarise_folds
 
-    chosen = _folds(folds)
+    chosen = parse_folds(folds)
     experiment = experiment_of(config, data, build)
     name = experiment.config.name
     notes, runs = results / name, build / "runs" / f"{name}-view2"
@@ -186,14 +187,14 @@ def card(target: Annotated[Path, typer.Argument(help="The card.")] = CARD) -> No
     target.write_text(fill(target.read_text(), [load_bundle(path) for path in shipped_bundles().values()]))
 
 
-def _folds(text: str) -> set[int]:
+def parse_folds(text: str) -> set[int]:
     """Raises DataError on anything but numbers 1 to 10 and ranges of them."""
     chosen: set[int] = set()
     for part in text.split(","):
-        first, _, last = part.partition("-")
-        if not first.isdigit() or not (last or first).isdigit():
+        ends = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        if not ends:
             raise DataError(f"{text!r} names no folds; write such as 1-10 or 3,5.")
-        chosen |= set(range(int(first), int(last or first) + 1))
+        chosen |= set(range(int(ends[1]), int(ends[2] or ends[1]) + 1))
     if not chosen <= set(range(1, 11)):
         raise DataError(f"{text!r}: View 2 has the folds 1 to 10.")
     return chosen
