@@ -9,6 +9,7 @@ from typing import Final
 from model.bundle import ARTIFACTS, find_bundle
 from training.config import Config
 from training.data import Split, split_people
+from training.photos import DataError
 from training.prepare import PreparedFaces, load_prepared
 
 CONFIGS: Final = Path(__file__).parent / "configs"
@@ -32,12 +33,19 @@ class Experiment:
 
     @property
     def calibration_photos(self) -> Path | None:
-        """The folder that the config calibrates on, where that is not the split's calibration people."""
+        """The folder that the config calibrates on, where that is not the split's calibration people. Raises
+        DataError where it is not there."""
         named = self.config.calibration.photos
         if not named:
             return None
         # FACETWIN_DATA may be a shared folder that nobody can add to.
-        return next((place for place in (self.data / named, Path("data") / named) if place.is_dir()), self.data / named)
+        for place in (self.data / named, Path("data") / named):
+            if place.is_dir():
+                return place
+        raise DataError(
+            f"{self.config.name} calibrates on {Path('data') / named}, which is not there. Arrange it (for CelebA: "
+            "`python -m training celeba`), or name your own folder of NAME/photo.jpg with --photos."
+        )
 
     @property
     def run(self) -> Path:

@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from model.bundle import find_bundle, load_bundle
+from training.__main__ import app
+from training.config import load_config
+from training.experiment import CONFIGS, Experiment
+from training.photos import DataError, Photo
+
+
+@pytest.fixture
+def album(tmp_path: Path, lfw: dict[str, Photo]) -> Path:
+    """Two photos each of twenty people, as somebody would have them in a folder."""
+    by_person: dict[str, list[Photo]] = {}
+    for photo in lfw.values():
+        by_person.setdefault(photo.person, []).append(photo)
+    several = [photos[:2] for photos in by_person.values() if len(photos) > 1][:20]
+    for photo in (photo for photos in several for photo in photos):
+        place = tmp_path / "album" / photo.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(photo.read())
+    return tmp_path / "album"
+
+
+def test_somebody_calibrates_on_their_own_people(album: Path, lfw_folder: Path, tmp_path: Path) -> None:
+    shipped = find_bundle("lfw")
+    before = shipped.read_bytes()
+    arguments = ["--bundle", "lfw", "--photos", str(album), "--out", str(tmp_path / "mine.pt")]
+    places = ["--data", str(lfw_folder), "--build", str(tmp_path / "build")]
+    result = CliRunner().invoke(app, ["calibrate", *arguments, *places], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "Equal error rate" in result.output
+    mine = load_bundle(tmp_path / "mine.pt")
+    assert mine.metadata.encoder_id == load_bundle(shipped).metadata.encoder_id
+    assert mine.metadata.calibration is not None
+    assert mine.metadata.calibration.data == "album: 20 people, 40 photos, every pair"
+    assert mine.metadata.calibration.points[0].genuine_pairs == 20
+    assert mine.metadata.calibration.points[0].impostor_pairs == 40 * 39 // 2 - 20
+    assert (tmp_path / "build" / "plots" / "mine-det.png").is_file()
+    assert shipped.read_bytes() == before
+
+
+def test_photos_to_calibrate_on_that_are_not_there_say_how_to_get_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    experiment = Experiment(load_config(CONFIGS / "deploy.toml"), tmp_path, tmp_path)
+    with pytest.raises(DataError, match=r"training celeba.*--photos"):
+        experiment.calibration_photos  # noqa: B018 - the property looks
