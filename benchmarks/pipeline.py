@@ -34,7 +34,7 @@ def seconds(work: Callable[[], object], repeats: int = 10) -> float:
 
 def main() -> None:
     console = Console()
-    bundle = load_bundle(find_bundle("lfw"))
+    bundle = load_bundle(find_bundle("deploy"))
     metadata = bundle.metadata
     reader = PhotoReader(MtcnnDetector(), metadata.template_array, metadata.crop_size)
     photos = find_photos(lfw_photos(data_folder()))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from model.bundle import Bundle
 from training.bootstrap import Estimate, summarise, tar_estimates, tar_replicates
+from training.calibrate import LEAST_FALSE_MATCHES
 from training.data import person_numbers, rows_of
 from training.photos import DataError, Pair
 from training.prepare import PreparedFaces
@@ -16,7 +17,7 @@ from training.protocols import MISSING, AllPairs, accuracy, all_pairs, best_thre
 from training.provenance import machine
 from training.train import embed_rows, pick_device
 
-FMRS = (1e-2, 1e-3, 1e-4)
+FMRS = (1e-2, 1e-3, 1e-4, 1e-5)
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def evaluate(bundle: Bundle, scored: Scored, listed: Sequence[Pair], command: st
     point = calibration.at_fmr()
     even = -calibration.intercept / calibration.slope
     pairs = scored.all_pairs()
-    tars = tar_estimates(pairs, FMRS)
+    fmrs = _supported(pairs, FMRS)
+    tars = tar_estimates(pairs, fmrs)
     at_point = float((pairs.impostor >= point.threshold).sum()) / pairs.impostor_pairs
     return {
         "command": command,
@@ -98,7 +100,7 @@ def evaluate(bundle: Bundle, scored: Scored, listed: Sequence[Pair], command: st
             "photos": int(pairs.photos.sum()),
             "genuine_pairs": len(pairs.genuine),
             "impostor_pairs": pairs.impostor_pairs,
-            "tar_at_fmr": {f"{fmr:g}": asdict(tar) for fmr, tar in zip(FMRS, tars, strict=True)},
+            "tar_at_fmr": {f"{fmr:g}": asdict(tar) for fmr, tar in zip(fmrs, tars, strict=True)},
             "eer": equal_error_rate(pairs.genuine_histogram, pairs.impostor_histogram),
             "at_default_threshold": {
                 "threshold": point.threshold,
@@ -110,15 +112,21 @@ def evaluate(bundle: Bundle, scored: Scored, listed: Sequence[Pair], command: st
     }
 
 
-def compare(first: AllPairs, second: AllPairs, fmrs: Sequence[float] = FMRS) -> Mapping[float, Estimate]:
-    """TAR of the second minus TAR of the first at each FMR, by a bootstrap paired over the same people.
+def compare(first: AllPairs, second: AllPairs) -> Mapping[float, Estimate]:
+    """TAR of the second minus TAR of the first at each FMR that the pairs support, by a bootstrap paired over the same
+    people.
 
     Raises DataError where they are not the same people and photos.
     """
     if not np.array_equal(first.photos, second.photos):
         raise DataError("The two were not scored on the same photos.")
+    fmrs = _supported(first, FMRS)
     difference = tar_replicates(second, fmrs) - tar_replicates(first, fmrs)
     return {fmr: summarise(second.tar_at(fmr) - first.tar_at(fmr), difference[:, i]) for i, fmr in enumerate(fmrs)}
+
+
+def _supported(pairs: AllPairs, fmrs: Sequence[float]) -> list[float]:
+    return [fmr for fmr in fmrs if fmr * pairs.impostor_pairs >= LEAST_FALSE_MATCHES]
 
 
 def _binomial(rate: float, count: int) -> dict[str, float]:
