@@ -18,6 +18,7 @@ class SiameseEncoder(nn.Module):
     crop_size: Final[int]
     embedding_dim: Final[int]
     mirror: Final[bool]
+    side: Final[int]
     mean: Tensor
     std: Tensor
 
@@ -29,13 +30,16 @@ class SiameseEncoder(nn.Module):
         mean: tuple[float, float, float],
         scale: float,
         mirror: bool = False,
+        side: int = 0,
     ) -> None:
         """The backbone sees (level - mean) / scale. `mirror`: a face's vector is the mean direction of the face and
-        its mirror image, which costs twice the time and takes away what depends on which way somebody looks."""
+        its mirror image, which costs twice the time and takes away what depends on which way somebody looks. `side`:
+        the pixels a side that the backbone sees, which costs less where it is smaller than the crop; 0: the crop's."""
         super().__init__()
         self.crop_size = crop_size
         self.embedding_dim = embedding_dim
         self.mirror = mirror
+        self.side = side or crop_size
         self.backbone = backbone
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor([scale] * 3).view(1, 3, 1, 1))
@@ -56,6 +60,8 @@ class SiameseEncoder(nn.Module):
     @torch.jit.export
     def embed(self, pixels: Tensor) -> Tensor:
         """RGB levels 0..255 as float (B, 3, S, S) -> (B, D), as they are: where augmented training batches enter."""
+        if self.side != self.crop_size:
+            pixels = F.interpolate(pixels, size=(self.side, self.side), mode="bilinear", align_corners=False)
         x = (pixels - self.mean) / self.std
         x = self.backbone(x)  # (B, D)
         return F.normalize(x.float(), dim=1)
@@ -90,20 +96,21 @@ def build_encoder(
     hidden: int = 512,
     dropout: float = 0.0,
     mirror: bool = False,
+    side: int = 0,
 ) -> SiameseEncoder:
     """A new encoder with random weights. Raises ValueError on an unknown architecture or an impossible size."""
     mean, scale = (127.5, 127.5, 127.5), 64.0
     backbone: nn.Module
     match architecture:
         case "paper":
-            backbone = PaperNet(crop_size, embedding_dim, width, hidden, dropout)
+            backbone = PaperNet(side or crop_size, embedding_dim, width, hidden, dropout)
         case "compact_resnet":
-            backbone = CompactResNet(crop_size, embedding_dim, width, hidden, dropout)
+            backbone = CompactResNet(side or crop_size, embedding_dim, width, hidden, dropout)
         case "dlib_resnet":
             if (crop_size, embedding_dim, width, hidden, dropout) != (150, 128, 1.0, 512, 0.0):
                 raise ValueError("dlib_resnet has one shape: crops of 150 px, 128 dimensions, no other option")
             backbone, mean, scale = DlibResNet(), DlibResNet.MEAN, DlibResNet.SCALE
         case _:
             raise ValueError(f"unknown architecture {architecture!r}; there are {', '.join(ARCHITECTURES)}")
-    encoder = SiameseEncoder(backbone, crop_size, embedding_dim, mean, scale, mirror)
+    encoder = SiameseEncoder(backbone, crop_size, embedding_dim, mean, scale, mirror, side)
     return encoder.to(memory_format=torch.channels_last)

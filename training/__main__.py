@@ -14,6 +14,7 @@ from rich.table import Table
 from model.bundle import BundleError, load_bundle, reseal
 from training import photos as photo_files
 from training import studies
+from training.celeba import Partition, arrange
 from training.config import ConfigError
 from training.experiment import Experiment, inside
 from training.options import (
@@ -63,14 +64,16 @@ def download(folder: Annotated[Path, typer.Argument(help="Gets lfw/ below it.")]
 
 @app.command()
 def celeba(
-    photos: Annotated[Path, typer.Argument(help="CelebA's photos, NUMBER.jpg.")],
     identities: Annotated[Path, typer.Argument(help="CelebA's identity_CelebA.txt.")],
-    target: Annotated[Path, typer.Argument(help="Gets PERSON/NUMBER.jpg.")] = Path("data/celeba"),
+    photos: Annotated[list[Path], typer.Argument(help="Folders of CelebA's photos, NUMBER.jpg; the best first.")],
+    partition: Annotated[Partition, typer.Option(help="test calibrates, training is for research.toml.")] = (
+        Partition.TEST
+    ),
+    target: Annotated[Path | None, typer.Option(help="Default: data/celeba, or data/celeba-training.")] = None,
 ) -> None:
-    """Arranges CelebA's test partition by person, for `calibrate --photos`. You get it from its authors yourself."""
-    from training.celeba import arrange_test_partition
-
-    console.print(f"{arrange_test_partition(photos, identities, target):,} photos are in {target}.")
+    """Arranges CelebA by person, for `calibrate` or for research.toml. You get it from its authors yourself."""
+    target = target or Path("data") / ("celeba" if partition is Partition.TEST else "celeba-training")
+    console.print(f"{arrange(identities, photos, partition, target):,} photos are in {target}.")
 
 
 @app.command()
@@ -84,7 +87,7 @@ def prepare(
     from training.prepare import prepare as run_prepare
 
     experiment = experiment_of(config, data, build)
-    faces = run_prepare(find_photos(lfw_photos(experiment.data)), experiment.config.crops, experiment.prepared, workers)
+    faces = run_prepare(experiment.photos, experiment.config.crops, experiment.prepared, workers)
     _tell_prepared(faces, experiment.prepared)
 
 

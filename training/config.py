@@ -16,11 +16,14 @@ class ConfigError(Exception):
 
 @checked(frozen=True, config=STRICT)
 class DataConfig:
+    """`more`: folders in the data folder whose people all train, beside LFW's (see training/photos.py)."""
+
     train_people: str
     test_people: str
     validation_share: float
     calibration_share: float
     most_photos: int
+    more: tuple[str, ...] = ()
 
 
 @checked(frozen=True, config=STRICT)
@@ -36,8 +39,8 @@ class CropConfig:
 
 @checked(frozen=True, config=STRICT)
 class NetworkConfig:
-    """`mirror`: see model/network.py. `start` dlib: the weights that `training/pretrained.py` reads, for the
-    architecture dlib_resnet alone."""
+    """`mirror` and `side`: see model/network.py. `start`: random weights; or dlib, those that `training/pretrained.py`
+    reads; or a bundle's name, whose vectors then are the anchors too (see training/anchors.py): distillation."""
 
     architecture: str
     embedding_dim: int
@@ -45,7 +48,8 @@ class NetworkConfig:
     hidden: int = 512
     dropout: float = 0.0
     mirror: bool = False
-    start: Literal["random", "dlib"] = "random"
+    side: int = 0
+    start: str = "random"
 
 
 @checked(frozen=True, config=STRICT)
@@ -123,6 +127,14 @@ class Config:
     augmentation: AugmentationConfig
     training: TrainingConfig
     calibration: CalibrationConfig
+
+
+def is_of(saved: object, config: Config) -> bool:
+    """Whether what a run noted of its config says the same as `config`: a field that came later has its default."""
+    try:
+        return TypeAdapter(Config).validate_python(saved) == config
+    except ValidationError:
+        return False
 
 
 def load_config(path: Path) -> Config:

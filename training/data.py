@@ -30,10 +30,11 @@ class Split:
 
 def split_people(config: DataConfig, lists: Path, photos_of: Counter[str]) -> Split:
     """Splits the training list by a hash of the name, so that the same person falls into the same part everywhere.
-    People with more than `most_photos` photos always train. `lists` is the folder of LFW's protocol files."""
+    People with more than `most_photos` photos always train, and so do those of other folders. `lists` is the folder of
+    LFW's protocol files."""
     people = read_people(lists / config.train_people)
     test = frozenset(read_people(lists / config.test_people))
-    parts: dict[str, set[str]] = {"training": set(), "validation": set(), "calibration": set()}
+    parts: dict[str, set[str]] = {"training": set(others(photos_of)), "validation": set(), "calibration": set()}
     for name in people:
         place = _place(name)
         if photos_of[name] > config.most_photos or place >= config.validation_share + config.calibration_share:
@@ -45,13 +46,18 @@ def split_people(config: DataConfig, lists: Path, photos_of: Counter[str]) -> Sp
     return Split(**{part: frozenset(names) for part, names in parts.items()}, test=test)
 
 
-def split_fold(config: DataConfig, lists: Path, fold: int) -> Split:
+def others(people: Iterable[str]) -> frozenset[str]:
+    """The people of other folders than LFW's, FOLDER:NAME."""
+    return frozenset(name for name in people if ":" in name)
+
+
+def split_fold(config: DataConfig, lists: Path, fold: int, more: frozenset[str] = frozenset()) -> Split:
     """LFW's View 2: the people of fold `fold` (0 to 9) report; of the other nine folds' people, `validation_share`
-    choose and the rest train."""
+    choose and the rest train, with the people `more` of other folders."""
     folds = read_people_folds(lists / "people.txt")
-    others = [name for number, names in enumerate(folds) if number != fold for name in names]
-    validation = frozenset(name for name in others if _place(name) < config.validation_share)
-    return Split(frozenset(others) - validation, validation, frozenset(), frozenset(folds[fold]))
+    nine = frozenset(name for number, names in enumerate(folds) if number != fold for name in names)
+    validation = frozenset(name for name in nine if _place(name) < config.validation_share)
+    return Split((nine - validation) | more, validation, frozenset(), frozenset(folds[fold]))
 
 
 def _place(name: str) -> float:

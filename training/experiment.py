@@ -3,13 +3,14 @@
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from model.bundle import ARTIFACTS, find_bundle
 from training.config import Config
 from training.data import Split, split_people
-from training.photos import DataError
+from training.photos import DataError, Photo, find_photos, lfw_photos, people_of_folder
 from training.prepare import PreparedFaces, load_prepared
 
 CONFIGS: Final = Path(__file__).parent / "configs"
@@ -29,23 +30,32 @@ class Experiment:
 
     @property
     def prepared(self) -> Path:
-        return self.build / "prepared" / f"lfw-{self.config.crops.size}-{self.config.crops.margin}"
+        sources = "+".join(["lfw", *self.config.data.more])
+        return self.build / "prepared" / f"{sources}-{self.config.crops.size}-{self.config.crops.margin}"
+
+    @property
+    def photos(self) -> list[Photo]:
+        """LFW's, then those of the other folders that the config trains on. Raises DataError."""
+        more = (people_of_folder(self.folder(name)) for name in self.config.data.more)
+        return [*find_photos(lfw_photos(self.data)), *chain.from_iterable(more)]
+
+    def folder(self, name: str) -> Path:
+        """A folder of photos in the data folder. Raises DataError where it is not there."""
+        # FACETWIN_DATA may be a shared folder that nobody can add to.
+        for place in (self.data / name, Path("data") / name):
+            if place.is_dir():
+                return place
+        raise DataError(
+            f"{self.config.name} needs {Path('data') / name}, which is not there. Arrange it (for CelebA: `python -m "
+            "training celeba`); to calibrate, you may name your own folder of NAME/photo.jpg with --photos instead."
+        )
 
     @property
     def calibration_photos(self) -> Path | None:
         """The folder that the config calibrates on, where that is not the split's calibration people. Raises
         DataError where it is not there."""
         named = self.config.calibration.photos
-        if not named:
-            return None
-        # FACETWIN_DATA may be a shared folder that nobody can add to.
-        for place in (self.data / named, Path("data") / named):
-            if place.is_dir():
-                return place
-        raise DataError(
-            f"{self.config.name} calibrates on {Path('data') / named}, which is not there. Arrange it (for CelebA: "
-            "`python -m training celeba`), or name your own folder of NAME/photo.jpg with --photos."
-        )
+        return self.folder(named) if named else None
 
     @property
     def run(self) -> Path:

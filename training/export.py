@@ -7,25 +7,44 @@ import torch
 
 from model import alignment
 from model.alignment import chip_template
-from model.bundle import SCHEMA, Bundle, BundleMetadata, create_bundle
+from model.bundle import SCHEMA, Bundle, BundleMetadata, create_bundle, find_bundle, load_bundle
 from training.config import Config
 from training.data import Split, rows_of
 from training.prepare import PreparedFaces
 from training.provenance import machine
 from training.train import best_encoder
 
-DATA = "Labeled Faces in the Wild (Huang et al. 2007), View 1 training people"
 STARTS = {
     "random": "random weights",
     "dlib": "dlib_face_recognition_resnet_model_v1 (Davis King, public domain CC0): about 3 million faces of 7,485 "
     "people from FaceScrub, VGG and other sources, LFW's people removed by its author",
 }
-LICENCE = "LFW: a research benchmark of press photos of public figures"
+DATA = {
+    "lfw": "Labeled Faces in the Wild (Huang et al. 2007), View 1 training people",
+    "celeba-training": "CelebA (Liu et al. 2015), official training and validation partitions",
+    "all-age-faces": "All-Age-Faces (Cheng et al. 2019)",
+}
+LICENCES = {
+    "lfw": "LFW: a research benchmark of press photos of public figures",
+    "celeba-training": "CelebA: NON-COMMERCIAL research only",
+    "all-age-faces": "All-Age-Faces: research only",
+}
+
+
+def started_from(start: str) -> str:
+    """Where a config's starting weights come from, in words. Raises BundleError where they are a bundle's and there is
+    none of that name."""
+    if start in STARTS:
+        return STARTS[start]
+    teacher = load_bundle(find_bundle(start)).metadata
+    before = teacher.training["started_from"]
+    return f"the bundle {start} (encoder id {teacher.encoder_id[:16]}), which started from {before}"
 
 
 def export(config: Config, faces: PreparedFaces, split: Split, run: Path, target: Path, command: str) -> Bundle:
     """Writes the bundle, not calibrated yet. Raises ConfigError without a checkpoint of this config."""
     encoder, saved = best_encoder(config, run)
+    sources = ("lfw", *config.data.more)
     photos = {part: len(rows_of(faces.people, getattr(split, part))) for part in ("training", "validation")}
     metadata = BundleMetadata(
         schema=SCHEMA,
@@ -41,9 +60,9 @@ def export(config: Config, faces: PreparedFaces, split: Split, run: Path, target
         training={
             "command": command,
             "config": asdict(config),
-            "data": DATA,
-            "started_from": STARTS[config.network.start],
-            "licence": LICENCE,
+            "data": "; ".join(DATA.get(source, source) for source in sources),
+            "started_from": started_from(config.network.start),
+            "licence": "; ".join(LICENCES.get(source, f"{source}: its owner's") for source in sources),
             "people": {"training": len(split.training), "validation": len(split.validation)},
             "photos": photos,
             "best_step": saved["step"],

@@ -3,7 +3,7 @@
 import os
 import tarfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -55,10 +55,14 @@ def data_folder() -> Path:
 
 
 def find_photos(source: Path) -> list[Photo]:
-    """Every photo below a folder of people, or in an uncompressed tar of one, ordered by name. Raises DataError."""
+    """Every photo below a folder of people, or in an uncompressed tar of one, ordered by name. In a folder without
+    folders each photo is a person's only one, STEM/photo.jpg. Raises DataError."""
     if source.is_dir():
-        files = (path for path in source.glob("*/*") if path.suffix.lower() in SUFFIXES)
+        files = [path for path in source.glob("*/*") if path.suffix.lower() in SUFFIXES]
         photos = [Photo(f"{path.parent.name}/{path.name}", path) for path in files]
+        if not photos:
+            files = [path for path in source.glob("*") if path.suffix.lower() in SUFFIXES]
+            photos = [Photo(f"{path.stem}/{path.name}", path) for path in files]
     elif source.is_file():
         try:
             with tarfile.open(source, "r:") as archive:
@@ -80,6 +84,11 @@ def lfw_photos(data: Path) -> Path:
     """LFW's photos below the data folder: the tar, or the extracted folder."""
     tar = data / "lfw" / "lfw.tar"
     return tar if tar.is_file() else data / "lfw" / "lfw"
+
+
+def people_of_folder(folder: Path) -> list[Photo]:
+    """`find_photos`, with FOLDER: before each name, so that people of several folders stay apart."""
+    return [replace(photo, name=f"{folder.name}:{photo.name}") for photo in find_photos(folder)]
 
 
 def read_people(path: Path) -> list[str]:

@@ -16,10 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from model.bundle import find_bundle, load_bundle
 from model.network import SiameseEncoder, build_encoder
-from training.anchors import anchors
+from training.anchors import Embedder, anchors
 from training.augment import augment
-from training.config import Config, ConfigError
+from training.config import Config, ConfigError, is_of
 from training.data import Split, person_numbers, rows_of
 from training.losses import ContrastiveLoss
 from training.prepare import PreparedFaces
@@ -84,7 +85,8 @@ def train(config: Config, faces: PreparedFaces, split: Split, run: Path) -> Path
 
 
 def new_encoder(config: Config) -> SiameseEncoder:
-    """The config's network with its starting weights: random ones from torch's current seed, or dlib's."""
+    """The config's network with its starting weights: random ones from torch's current seed, dlib's, or a bundle's.
+    Raises ConfigError where the bundle's do not fit, BundleError where there is none."""
     network = config.network
     encoder = build_encoder(
         network.architecture,
@@ -94,9 +96,15 @@ def new_encoder(config: Config) -> SiameseEncoder:
         network.hidden,
         network.dropout,
         network.mirror,
+        network.side,
     )
     if network.start == "dlib":
         load_dlib_weights(encoder, read_dlib_weights(find_dlib_weights()))
+    elif network.start != "random":
+        try:
+            encoder.load_state_dict(load_bundle(find_bundle(network.start)).module.state_dict())
+        except RuntimeError as error:
+            raise ConfigError(f"The weights of {network.start} do not fit this network: {error}") from error
     return encoder
 
 
@@ -106,7 +114,7 @@ def best_encoder(config: Config, run: Path) -> tuple[SiameseEncoder, dict[str, A
     if not checkpoint.is_file():
         raise ConfigError(f"{checkpoint} does not exist. Run `python -m training train` first.")
     saved: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    if saved["config"] != asdict(config):
+    if not is_of(saved["config"], config):
         raise ConfigError(f"{checkpoint} was made with another config than the one named.")
     encoder = new_encoder(config)
     encoder.load_state_dict(saved.pop("encoder"))
@@ -123,7 +131,10 @@ def _targets(
 ) -> Tensor | None:
     if not config.loss.anchor_weight:
         return None
-    return anchors(encoder.eval(), faces.central(rows), people, config.loss.anchor_own, device)
+    start: Embedder = encoder.eval()
+    if config.network.start not in ("random", "dlib"):
+        start = load_bundle(find_bundle(config.network.start), str(device)).module
+    return anchors(start, faces.central(rows), people, config.loss.anchor_own, device)
 
 
 @torch.inference_mode()
@@ -207,7 +218,7 @@ class _State:
         if not path.is_file():
             return
         saved = torch.load(path, map_location=device, weights_only=True)
-        if saved["config"] != asdict(self.config):
+        if not is_of(saved["config"], self.config):
             raise ConfigError(f"{path} was made with another config. Choose another --run folder or delete it.")
         self.encoder.load_state_dict(saved["encoder"])
         self.average.load_state_dict(saved["average"])

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.calibrate import platt
-from training.config import Config, ConfigError
-from training.data import person_numbers, rows_of, split_fold
+from training.config import Config, ConfigError, is_of
+from training.data import others, person_numbers, rows_of, split_fold
 from training.evaluate import Scored
 from training.photos import Pair, read_pair_folds
 from training.prepare import PreparedFaces
@@ -49,10 +49,10 @@ def run_fold(config: Config, faces: PreparedFaces, lists: Path, results: Path, r
     note = note_of(results, fold)
     if note.is_file():
         saved = json.loads(note.read_text())
-        if saved.pop("config") != asdict(config):
+        if not is_of(saved.pop("config"), config):
             raise ConfigError(f"{note} was made with another config. Choose another --results folder or delete it.")
         return FoldResult(**{**saved, "scores": tuple(saved["scores"]), "same": tuple(saved["same"])})
-    split = split_fold(config.data, lists, fold - 1)
+    split = split_fold(config.data, lists, fold - 1, others(faces.people))
     run = runs / f"fold-{fold}"
     train(config, faces, split, run)
     encoder, story = best_encoder(config, run)

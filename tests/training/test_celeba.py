@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from training.celeba import arrange_test_partition
+from training.celeba import Partition, arrange
 from training.photos import DataError, find_photos
 
 
@@ -19,21 +19,32 @@ def test_only_the_test_partition_is_arranged_by_person(tmp_path: Path) -> None:
     photos, identities = celeba(tmp_path)
     target = tmp_path / "celeba"
     for _ in range(2):  # again changes nothing
-        assert arrange_test_partition(photos, identities, target) == 3
+        assert arrange(identities, [photos], Partition.TEST, target) == 3
     assert [photo.name for photo in find_photos(target)] == ["10/202599.jpg", "9/182638.jpg", "9/182639.jpg"]
     assert (target / "10" / "202599.jpg").read_text() == "202599"
+
+
+def test_the_rest_is_arranged_apart_and_the_first_folder_counts(tmp_path: Path) -> None:
+    photos, identities = celeba(tmp_path)
+    better = tmp_path / "better"
+    better.mkdir()
+    (better / "000001.jpg").write_bytes(b"larger")
+    target = tmp_path / "training"
+    assert arrange(identities, [better, photos], Partition.TRAINING, target) == 2
+    assert [photo.name for photo in find_photos(target)] == ["7/000001.jpg", "8/182637.jpg"]
+    assert (target / "7" / "000001.jpg").read_bytes() == b"larger"
 
 
 def test_a_file_that_nobody_is_named_for_is_an_error(tmp_path: Path) -> None:
     photos, identities = celeba(tmp_path)
     identities.write_text("182638.jpg 9\n")
     with pytest.raises(DataError, match=r"does not say who 182639\.jpg shows"):
-        arrange_test_partition(photos, identities, tmp_path / "celeba")
+        arrange(identities, [photos], Partition.TEST, tmp_path / "celeba")
 
 
 def test_another_folder_or_a_missing_list_is_refused_in_words(tmp_path: Path) -> None:
     photos, identities = celeba(tmp_path)
     with pytest.raises(DataError, match="no file of CelebA's test partition"):
-        arrange_test_partition(tmp_path, identities, tmp_path / "celeba")
+        arrange(identities, [tmp_path], Partition.TEST, tmp_path / "celeba")
     with pytest.raises(DataError, match="missing"):
-        arrange_test_partition(photos, tmp_path / "none.txt", tmp_path / "celeba")
+        arrange(tmp_path / "none.txt", [photos], Partition.TEST, tmp_path / "celeba")
