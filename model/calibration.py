@@ -28,6 +28,15 @@ class OperatingPoint:
 
 
 @dataclass(frozen=True)
+class LabelErrors:
+    """Photos that show somebody else than their label says, and the rates at each operating point without them."""
+
+    photos: tuple[str, ...]
+    fmr: tuple[float, ...]
+    fnmr: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Identification:
     """How to decide a search: the point whose threshold applies, and the FPIR to expect of it."""
 
@@ -51,6 +60,7 @@ class Calibration:
     ambiguity_margin: float  # two identities this close in similarity cannot be told apart
     data: str  # which people and photos
     command: str
+    label_errors: LabelErrors | None = None
 
     def __post_init__(self) -> None:
         if not self.points:

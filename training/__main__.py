@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -16,7 +16,7 @@ from training import photos as photo_files
 from training import studies
 from training.celeba import Partition, arrange
 from training.config import ConfigError
-from training.experiment import Experiment, inside
+from training.experiment import inside
 from training.options import (
     DEFAULT_BUILD,
     DEFAULT_CONFIG,
@@ -27,10 +27,10 @@ from training.options import (
     console,
     experiment_of,
 )
-from training.photos import DataError, find_photos, lfw_photos, read_pairs
+from training.photos import DataError, read_pairs
 
 if TYPE_CHECKING:
-    from training.prepare import PreparedFaces
+    pass
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 app.add_typer(studies.app)
@@ -85,26 +85,26 @@ def prepare(
 ) -> None:
     """Decodes, finds and aligns every face, through the code that serves requests. Resumable."""
     from training.prepare import prepare as run_prepare
+    from training.reporting import tell_prepared
 
     experiment = experiment_of(config, data, build)
     faces = run_prepare(experiment.photos, experiment.config.crops, experiment.prepared, workers)
-    _tell_prepared(faces, experiment.prepared)
-
-
-def _tell_prepared(faces: "PreparedFaces", folder: Path) -> None:
-    console.print(f"{len(faces.names):,} faces in {folder}; {len(faces.missing)} photos without one.")
-    for name, reason in faces.missing.items():
-        console.print(f"  {name}: {reason}")
+    tell_prepared(faces, experiment.prepared)
 
 
 @app.command()
 def train(config: ConfigOption = DEFAULT_CONFIG, data: DataOption = None, build: BuildOption = DEFAULT_BUILD) -> None:
-    """Trains, or goes on where it was interrupted. TensorBoard reads build/runs."""
-    from training.train import best_encoder
+    """Trains, or goes on where it was interrupted. TensorBoard reads build/runs. On several GPUs or hosts:
+    `torchrun ... -m training train ...`."""
+    from training.encoders import best_encoder
+    from training.team import joined
     from training.train import train as run_train
 
     experiment = experiment_of(config, data, build)
-    best = run_train(experiment.config, experiment.faces, experiment.split, experiment.run)
+    with joined() as team:
+        best = run_train(experiment.config, experiment.faces, experiment.split, experiment.run, team=team)
+        if not team.leads:
+            return
     _, story = best_encoder(experiment.config, experiment.run)
     figures = [name for name in story["history"][0] if name != "step"]
     table = Table("step", *figures, title="Every pair of the validation people, up to the best")
@@ -142,18 +142,21 @@ def calibrate(
 ) -> None:
     """Finds the operating points on people that the weights never saw and reseals the bundle with them."""
     from training.calibrate import calibrate as run_calibrate
-    from training.evaluate import score
+    from training.calibrate import without_label_errors
     from training.plots import plot_det
     from training.prepare import prepare_folder
     from training.protocols import equal_error_rate
+    from training.reporting import tell_calibration, tell_prepared
+    from training.scored import score
 
     experiment = experiment_of(config, data, build)
     sealed = load_bundle(experiment.bundle_path(bundle))
+    errors = () if photos else experiment.config.calibration.label_errors
     photos = photos or experiment.calibration_photos
     command = f"python -m training calibrate --config {inside(config)}"
     if photos:
         faces = prepare_folder(photos, sealed.metadata.crop_size, build)
-        _tell_prepared(faces, photos)
+        tell_prepared(faces, photos)
         scored = score(sealed, faces, frozenset(faces.people))
         description = f"{photos.name}: {len(set(faces.people))} people, {len(scored.names)} photos, every pair"
         command += f" --photos {photos.name}"
@@ -163,24 +166,15 @@ def calibrate(
         description = f"{people} calibration people of LFW's peopleDevTrain ({len(scored.names)} photos), every pair"
     pairs = scored.all_pairs()
     found = run_calibrate(pairs, experiment.config.calibration.default_fmr, description, command)
+    if errors:
+        found = without_label_errors(found, scored.without(errors).all_pairs(), errors)
     reseal(replace(sealed, path=out) if out else sealed, calibration=found)
     name = out.stem if out else sealed.metadata.name
     plots = Path("docs/plots") if sealed.path == experiment.shipped and not out else build / "plots"
     plot_det(
         pairs, f"{name}: every pair of {photos.name if photos else 'the calibration people'}", plots / f"{name}-det.png"
     )
-    console.print(f"Equal error rate {equal_error_rate(pairs.genuine_histogram, pairs.impostor_histogram):.2%}.")
-    table = Table("FMR", "95 % limits", "threshold", "FNMR", "false matches")
-    for point in found.points:
-        low, high = point.interval
-        table.add_row(
-            f"{point.fmr:.2e}",
-            f"{low:.1e}..{high:.1e}",
-            f"{point.threshold:.4f}",
-            f"{point.fnmr:.3f}",
-            str(point.false_matches),
-        )
-    console.print(table)
+    tell_calibration(found, equal_error_rate(pairs.genuine_histogram, pairs.impostor_histogram))
 
 
 @app.command()
@@ -190,32 +184,40 @@ def evaluate(
     build: BuildOption = DEFAULT_BUILD,
     bundle: BundleOption = None,
     through: Annotated[str | None, typer.Option(metavar="URL", help="Compare with a running service instead.")] = None,
-    plots: Annotated[Path | None, typer.Option(help="Default: docs/plots for a shipped bundle.")] = None,
+    photos: Annotated[Path | None, typer.Option(help="Report on this folder of NAME/photo.jpg instead.")] = None,
+    pairs: Annotated[Path | None, typer.Option(help="With --photos: a list of pairs (see training/photos.py).")] = None,
 ) -> None:
-    """Reports on the test people: View 1's listed pairs and every pair, and reseals the bundle with the figures."""
+    """Reports on the test people: View 1's listed pairs and every pair, and reseals the bundle with the figures. With
+    --photos, on a folder of your own, and the bundle stays as it is."""
     from training.evaluate import evaluate as run_evaluate
-    from training.evaluate import score
+    from training.plots import plot_roc, plot_scores
+    from training.reporting import report_folder, report_parity
+    from training.scored import score
 
     experiment = experiment_of(config, data, build)
     sealed = load_bundle(experiment.bundle_path(bundle))
-    scored = score(sealed, experiment.faces, experiment.split.test)
-    listed = read_pairs(experiment.lists / "pairsDevTest.txt")
-    if through:
-        _report_parity(experiment, sealed.metadata, scored, listed, through)
+    if photos:
+        listed = f" --pairs {pairs.name}" if pairs else ""
+        command = f"python -m training evaluate --bundle {sealed.path.stem} --photos {photos.name}{listed}"
+        report_folder(sealed, photos, pairs, build, command)
         return
-    from training.plots import plot_roc, plot_scores
-
+    if pairs:
+        raise DataError("--pairs goes with --photos: name the folder that the pairs are in.")
+    scored = score(sealed, experiment.faces, experiment.split.test)
+    if through:
+        report_parity(experiment, sealed.metadata, scored, through)
+        return
     command = f"python -m training evaluate --config {inside(config)}"
-    report = run_evaluate(sealed, scored, listed, command)
+    report = run_evaluate(sealed, scored, read_pairs(experiment.lists / "pairsDevTest.txt"), command)
     if sealed.metadata.evaluation and "view2" in sealed.metadata.evaluation:
         report["view2"] = sealed.metadata.evaluation["view2"]  # that of the recipe, which `view2` measures
     resealed = reseal(sealed, evaluation=report)
     assert resealed.metadata.calibration is not None
-    pairs, name = scored.all_pairs(), sealed.metadata.name
-    plots = plots or (Path("docs/plots") if sealed.path == experiment.shipped else build / "plots")
-    plot_roc(pairs, f"{name}: every pair of LFW's peopleDevTest", plots / f"{name}-roc.png")
+    every, name = scored.all_pairs(), sealed.metadata.name
+    plots = Path("docs/plots") if sealed.path == experiment.shipped else build / "plots"
+    plot_roc(every, f"{name}: every pair of LFW's peopleDevTest", plots / f"{name}-roc.png")
     plot_scores(
-        pairs,
+        every,
         resealed.metadata.calibration.at_fmr(),
         f"{name}: scores on LFW's peopleDevTest",
         plots / f"{name}-scores.png",
@@ -236,24 +238,6 @@ def everything(
     export(config, data, build, bundle)
     calibrate(config, data, build, bundle)
     evaluate(config, data, build, bundle)
-
-
-def _report_parity(experiment: Experiment, metadata: Any, scored: Any, listed: Any, url: str) -> None:
-    from training.through import Service, parity
-
-    service = Service(url, find_photos(lfw_photos(experiment.data)))
-    assert metadata.calibration is not None
-    result = parity(service, scored, listed, metadata.calibration.at_fmr().threshold, metadata.encoder_id)
-    table = Table("pairs", "largest difference", "other verdicts", "photos without a face")
-    table.add_row(
-        str(result.pairs),
-        f"{result.largest_difference:.2g}",
-        str(result.different_verdicts),
-        ", ".join(result.without_face) or "none",
-    )
-    console.print(table)
-    if result.largest_difference > 1e-4 or result.different_verdicts:
-        raise DataError("The service does not answer as the bundle does offline.")
 
 
 @contextmanager

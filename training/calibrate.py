@@ -1,12 +1,14 @@
 """Thresholds by error rate and similarity -> probability, from people that the weights have never seen."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.calibration import Calibration, OperatingPoint
+from model.calibration import Calibration, LabelErrors, OperatingPoint
 from training.bootstrap import fmr_intervals
 from training.photos import DataError
 from training.protocols import AllPairs, bin_centres
@@ -42,6 +44,14 @@ def calibrate(pairs: AllPairs, default_fmr: float, data: str, command: str) -> C
         data=data,
         command=command,
     )
+
+
+def without_label_errors(found: Calibration, pairs: AllPairs, photos: Sequence[str]) -> Calibration:
+    """The same thresholds, with the rates that they have on `pairs`, from which these photos were left out."""
+    thresholds = [point.threshold for point in found.points]
+    rates = [(pairs.fmr_at(each), float((pairs.genuine < each).mean())) for each in thresholds]
+    fmr, fnmr = zip(*rates, strict=True)
+    return replace(found, label_errors=LabelErrors(tuple(photos), fmr, fnmr))
 
 
 def _supported(pairs: AllPairs, target: float) -> float | None:

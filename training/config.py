@@ -1,10 +1,11 @@
 """One experiment: a TOML file as frozen dataclasses, every field checked."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass as checked
 
 STRICT = ConfigDict(extra="forbid")
@@ -43,7 +44,7 @@ class NetworkConfig:
     reads; or a bundle's name, whose vectors then are the anchors too (see training/anchors.py): distillation."""
 
     architecture: str
-    embedding_dim: int
+    embedding_dim: int = 128
     width: float = 1.0
     hidden: int = 512
     dropout: float = 0.0
@@ -54,15 +55,23 @@ class NetworkConfig:
 
 @checked(frozen=True, config=STRICT)
 class LossConfig:
-    """`weight` is that of the contrastive loss, `anchor_weight` that of the anchors (see training/anchors.py)."""
+    """`weight` is that of the pair loss, `anchor_weight` that of the anchors (see training/anchors.py). `kind`: the
+    contrastive loss, or the paper's cross-entropy (see training/paper.py), to which margins and mining say nothing."""
 
-    margin: float
-    mining: Literal["all", "hard"]
-    genuine_weight: float
+    kind: Literal["contrastive", "cross_entropy"] = "contrastive"
+    margin: float = 0.0
+    mining: Literal["all", "hard"] = "all"
+    genuine_weight: float = 1.0
     genuine_margin: float = 0.0
     weight: float = 1.0
     anchor_weight: float = 0.0
     anchor_own: float = 1.0
+
+    @model_validator(mode="after")
+    def _has_margin(self) -> Self:
+        if self.kind == "contrastive" and self.margin <= 0:
+            raise ValueError("the contrastive loss needs a margin above 0")
+        return self
 
 
 @checked(frozen=True, config=STRICT)
@@ -103,16 +112,18 @@ class TrainingConfig:
     ema: float
     validate_every: int
     patience: int
-    validate_fmr: float
     precision: Literal["float32", "bf16"]
+    validate_fmr: float = 1e-3
 
 
 @checked(frozen=True, config=STRICT)
 class CalibrationConfig:
-    """`photos`: a folder NAME/photo.jpg of other people in the data folder; none: the split's calibration people."""
+    """`photos`: a folder NAME/photo.jpg of other people in the data folder; none: the split's calibration people.
+    `label_errors`: those of its photos that show somebody else than their label says, found by looking."""
 
     default_fmr: float
     photos: str = ""
+    label_errors: tuple[str, ...] = ()
 
 
 @checked(frozen=True, config=STRICT)
@@ -130,9 +141,11 @@ class Config:
 
 
 def is_of(saved: object, config: Config) -> bool:
-    """Whether what a run noted of its config says the same as `config`: a field that came later has its default."""
+    """Whether what a run noted of its config says the same as `config`: a field that came later has its default, and
+    how to calibrate says nothing of the weights."""
     try:
-        return TypeAdapter(Config).validate_python(saved) == config
+        noted = TypeAdapter(Config).validate_python(saved)
+        return replace(noted, calibration=config.calibration) == config
     except ValidationError:
         return False
 

@@ -1,68 +1,18 @@
 """What the exported bundle scores: View 1's listed pairs, and every pair among the test people's photos."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from model.bundle import Bundle
+from training.assess import identification
 from training.bootstrap import Estimate, summarise, tar_estimates, tar_replicates
-from training.calibrate import LEAST_FALSE_MATCHES
-from training.data import person_numbers, rows_of
 from training.photos import DataError, Pair
-from training.prepare import PreparedFaces
-from training.protocols import MISSING, AllPairs, accuracy, all_pairs, best_threshold, equal_error_rate
+from training.protocols import AllPairs, accuracy, best_threshold, equal_error_rate
 from training.provenance import machine
-from training.train import embed_rows, pick_device
-
-FMRS = (1e-2, 1e-3, 1e-4, 1e-5)
-
-
-@dataclass(frozen=True)
-class Scored:
-    """A bundle's vectors of some people's photos, and the photos in which no face was found."""
-
-    vectors: NDArray[np.float32]  # (N, D)
-    names: tuple[str, ...]
-    missing: tuple[str, ...]
-
-    def similarities(self, pairs: Sequence[Pair]) -> NDArray[np.float64]:
-        """Of listed pairs (P,); MISSING where a photo has no face. Raises DataError on a photo that is not there."""
-        row_of = {name: row for row, name in enumerate(self.names)}
-        lost = set(self.missing)
-        unknown = {name for pair in pairs for name in (pair.first, pair.second)} - set(row_of) - lost
-        if unknown:
-            raise DataError(f"{len(unknown)} photos of the pairs are not among the prepared, such as {min(unknown)}.")
-        return np.array(
-            [
-                MISSING
-                if pair.first in lost or pair.second in lost
-                else float(self.vectors[row_of[pair.first]] @ self.vectors[row_of[pair.second]])
-                for pair in pairs
-            ]
-        )
-
-    def all_pairs(self) -> AllPairs:
-        people = [name.split("/")[0] for name in (*self.names, *self.missing)]
-        numbers = person_numbers(people)
-        return all_pairs(self.vectors, numbers[: len(self.names)], numbers[len(self.names) :])
-
-
-def embed(bundle: Bundle, faces: PreparedFaces, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Unit vectors (n, D) of these rows. Raises DataError where the crops were made for another encoder."""
-    if faces.crops.shape[1] - 2 * faces.margin != bundle.metadata.crop_size:
-        raise DataError(f"The prepared crops do not fit the bundle's {bundle.metadata.crop_size} px.")
-    return embed_rows(bundle.module.to(pick_device()), faces, rows, pick_device())
-
-
-def score(bundle: Bundle, faces: PreparedFaces, people: frozenset[str]) -> Scored:
-    """Encodes every photo of these people. Raises DataError where the crops were made for another encoder."""
-    rows = rows_of(faces.people, people)
-    vectors = embed(bundle, faces, rows)
-    missing = tuple(sorted(name for name in faces.missing if name.split("/")[0] in people))
-    return Scored(vectors, tuple(faces.names[row] for row in rows), missing)
+from training.scored import FMRS, Scored, supported
 
 
 def evaluate(bundle: Bundle, scored: Scored, listed: Sequence[Pair], command: str) -> dict[str, Any]:
@@ -79,9 +29,8 @@ def evaluate(bundle: Bundle, scored: Scored, listed: Sequence[Pair], command: st
     point = calibration.at_fmr()
     even = -calibration.intercept / calibration.slope
     pairs = scored.all_pairs()
-    fmrs = _supported(pairs, FMRS)
+    fmrs = supported(pairs, FMRS)
     tars = tar_estimates(pairs, fmrs)
-    at_point = float((pairs.impostor >= point.threshold).sum()) / pairs.impostor_pairs
     return {
         "command": command,
         "machine": machine(),
@@ -105,10 +54,11 @@ def evaluate(bundle: Bundle, scored: Scored, listed: Sequence[Pair], command: st
             "at_default_threshold": {
                 "threshold": point.threshold,
                 "fmr_promised": point.fmr,
-                "fmr": at_point,
+                "fmr": pairs.fmr_at(point.threshold),
                 "fnmr": float((pairs.genuine < point.threshold).mean()),
             },
         },
+        **identification(scored, pairs),
     }
 
 
@@ -120,13 +70,9 @@ def compare(first: AllPairs, second: AllPairs) -> Mapping[float, Estimate]:
     """
     if not np.array_equal(first.photos, second.photos):
         raise DataError("The two were not scored on the same photos.")
-    fmrs = _supported(first, FMRS)
+    fmrs = supported(first, FMRS)
     difference = tar_replicates(second, fmrs) - tar_replicates(first, fmrs)
     return {fmr: summarise(second.tar_at(fmr) - first.tar_at(fmr), difference[:, i]) for i, fmr in enumerate(fmrs)}
-
-
-def _supported(pairs: AllPairs, fmrs: Sequence[float]) -> list[float]:
-    return [fmr for fmr in fmrs if fmr * pairs.impostor_pairs >= LEAST_FALSE_MATCHES]
 
 
 def _binomial(rate: float, count: int) -> dict[str, float]:

@@ -10,9 +10,9 @@ from model.alignment import chip_template
 from model.bundle import SCHEMA, Bundle, BundleMetadata, create_bundle, find_bundle, load_bundle
 from training.config import Config
 from training.data import Split, rows_of
+from training.encoders import best_encoder
 from training.prepare import PreparedFaces
 from training.provenance import machine
-from training.train import best_encoder
 
 STARTS = {
     "random": "random weights",

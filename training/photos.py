@@ -138,6 +138,23 @@ def read_pair_folds(path: Path) -> list[list[Pair]]:
     return [pairs[fold * each * 2 : (fold + 1) * each * 2] for fold in range(folds)]
 
 
+def read_pair_list(path: Path) -> list[list[Pair]]:
+    """The folds of a list of pairs: of LFW's form (`pairs*.txt`), or a line a pair, `NAME/photo.jpg NAME/photo.jpg 1`
+    with 1 for the same person and 0 for others, separated by tabs, and the number of its fold as a fourth field if
+    there are several. Raises DataError."""
+    rows = [line.split("\t") for line in _lines(path)]
+    if rows and all(field.isdigit() for field in rows[0]):
+        return read_pair_folds(path) if len(rows[0]) == 2 else [read_pairs(path)]
+    folds: dict[str, list[Pair]] = {}
+    for row in rows:
+        if len(row) not in (3, 4) or row[2] not in ("0", "1"):
+            raise DataError(f"{path}: {' '.join(row)!r} is not a pair: photo, photo, 1 or 0, and a fold if you like.")
+        folds.setdefault(row[3] if len(row) == 4 else "", []).append(Pair(row[0], row[1], same=row[2] == "1"))
+    if not folds:
+        raise DataError(f"{path} holds no pairs.")
+    return list(folds.values())
+
+
 def _pair(path: Path, fields: Sequence[str]) -> Pair:
     match fields:
         case [name, first, second]:
@@ -154,5 +171,5 @@ def lfw_name(person: str, number: str) -> str:
 
 def _lines(path: Path) -> list[str]:
     if not path.is_file():
-        raise DataError(f"{path} is missing: it is one of LFW's official protocol files.")
+        raise DataError(f"{path} is missing: a list of pairs or people, such as LFW's official protocol files.")
     return [line for line in path.read_text().splitlines() if line.strip()]

@@ -43,6 +43,14 @@ class AllPairs:
             raise ValueError(f"an FMR of {fmr:g} needs more impostor scores than were kept")
         return float(np.nextafter(self.impostor[allowed], np.float32(2)))
 
+    def fmr_at(self, threshold: float) -> float:
+        """False match rate: the share of impostor pairs at or above the threshold. From the histogram, so to a bin's
+        width, where the kept impostor pairs do not reach down to it."""
+        if len(self.impostor) and threshold >= self.impostor[-1]:
+            return float((self.impostor >= threshold).sum()) / self.impostor_pairs
+        centres = bin_centres()
+        return float(self.impostor_histogram[centres >= threshold].sum()) / max(self.impostor_pairs, 1)
+
     def tar_at(self, fmr: float) -> float:
         """True accept rate: the share of genuine pairs accepted at that FMR's threshold."""
         return float((self.genuine >= self.threshold_at(fmr)).mean())
@@ -72,8 +80,8 @@ def all_pairs(
         rows, _ = np.nonzero(same)
         genuine.append(scores[same])
         genuine_people.append(numbers[start + rows])
-        genuine_histogram += _histogram(scores[same])
-        impostor_histogram += _histogram(scores[upper & ~same])
+        genuine_histogram += histogram(scores[same])
+        impostor_histogram += histogram(scores[upper & ~same])
     floor = _floor(impostor_histogram, int(keep * impostor_total) + 1)
     impostor, impostor_people = [], []
     for start, scores, same, upper in _blocks(vectors, numbers[:found], block):
@@ -116,7 +124,8 @@ def _unscored_people(numbers: NDArray[np.int32], found: int, total: int) -> NDAr
     return np.array(people, np.int32)
 
 
-def _histogram(scores: Floats) -> NDArray[np.int64]:
+def histogram(scores: Floats) -> NDArray[np.int64]:
+    """How many scores lie in each of BINS bins over -1..1; lower ones, MISSING among them, in the first."""
     return np.bincount(_bin(scores), minlength=BINS)
 
 

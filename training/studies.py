@@ -40,7 +40,7 @@ def compare(
 ) -> None:
     """TAR of SECOND minus TAR of FIRST on every pair of the test people, by a paired bootstrap over people."""
     from training.evaluate import compare as run_compare
-    from training.evaluate import score
+    from training.scored import score
 
     experiment = experiment_of(config, data, build)
     bundles = [load_bundle(find_bundle(name)) for name in (first, second)]
@@ -140,14 +140,16 @@ def omniglot(
     config: ConfigOption = CONFIGS / "omniglot.toml", data: DataOption = None, build: BuildOption = DEFAULT_BUILD
 ) -> None:
     """Trains on Omniglot's background set and answers Lake's 20 official one-shot runs. Goes on where interrupted."""
-    from training.omniglot import background, one_shot_accuracy, one_shot_runs
-    from training.train import best_encoder, pick_device, train
+    from training.encoders import best_encoder
+    from training.omniglot import background, one_shot_accuracy, one_shot_runs, validate_one_shot
+    from training.team import pick_device
+    from training.train import train
 
     experiment = experiment_of(config, data, build)
     folder, crops = experiment.data / "omniglot", experiment.config.crops
     runs = one_shot_runs(folder / "all_runs.zip", crops)
     faces, split = background(folder / "omniglot.npz", crops)
-    train(experiment.config, faces, split, experiment.run)
+    train(experiment.config, faces, split, experiment.run, validate_one_shot)
     encoder, story = best_encoder(experiment.config, experiment.run)
     shares = one_shot_accuracy(encoder.to(pick_device()), runs, pick_device())
     console.print(
@@ -165,8 +167,8 @@ def worst(
     build: BuildOption = DEFAULT_BUILD,
 ) -> None:
     """A page with the pictures of the pairs that a bundle gets most wrong: label errors show themselves there."""
-    from training.evaluate import embed
     from training.prepare import prepare_folder
+    from training.scored import embed
     from training.worst import worst_pairs, write_page
 
     sealed = load_bundle(find_bundle(bundle))

@@ -9,9 +9,9 @@ import httpx
 import numpy as np
 from rich.progress import track
 
-from training.evaluate import Scored
 from training.photos import DataError, Pair, Photo
 from training.protocols import MISSING
+from training.scored import Scored
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from training.calibrate import platt
 from training.config import Config, ConfigError, is_of
 from training.data import others, person_numbers, rows_of, split_fold
-from training.evaluate import Scored
+from training.encoders import best_encoder
 from training.photos import Pair, read_pair_folds
 from training.prepare import PreparedFaces
 from training.protocols import accuracy, all_pairs, best_threshold
 from training.provenance import machine
-from training.train import best_encoder, embed_rows, pick_device, train
+from training.scored import Scored
+from training.team import pick_device
+from training.train import embed_rows, train
 
 FOLDS: Final = tuple(range(1, 11))
 FMRS: Final = (1e-2, 1e-3)
@@ -111,7 +113,7 @@ def summarise_folds(results: Sequence[FoldResult], command: str) -> dict[str, An
     return {
         "protocol": "LFW View 2, pairs.txt; ten fold models",
         "command": command,
-        "machine": results[0].machine,
+        "machine": " and ".join(sorted({result.machine for result in results})),
         "commits": sorted({result.commit for result in results}),
         "accuracy": {
             "value": float(accuracies.mean()),

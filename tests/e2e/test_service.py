@@ -46,7 +46,7 @@ def test_served_similarities_are_those_of_the_bundle_offline(
     calibration = bundle.metadata.calibration
     assert isinstance(calibration, Calibration)
     from training.config import CropConfig
-    from training.evaluate import score
+    from training.scored import score
 
     faces = prepare([lfw[name] for name in names], CropConfig(bundle.metadata.crop_size, 16), tmp_path, workers=1)
     scored = score(bundle, faces, frozenset(faces.people))

@@ -7,8 +7,8 @@ import httpx
 import numpy as np
 import pytest
 
-from training.evaluate import Scored
 from training.photos import DataError, Pair, Photo
+from training.scored import Scored
 from training.through import Service, identification, parity, spread
 
 NAMES = tuple(f"p{person}/p{person}_{photo:04d}.jpg" for person in range(8) for photo in (1, 2))

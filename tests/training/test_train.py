@@ -12,11 +12,12 @@ from tests.training.textures import people, small
 from training.calibrate import calibrate
 from training.config import ConfigError
 from training.data import Split
-from training.evaluate import compare, evaluate, score
+from training.evaluate import compare, evaluate
 from training.export import export
 from training.photos import Pair
 from training.prepare import PreparedFaces
 from training.protocols import MISSING
+from training.scored import score
 from training.train import train
 
 SPLIT = Split(*(frozenset(people(*part)) for part in (("t", 16), ("v", 10), ("c", 30), ("x", 20))))
