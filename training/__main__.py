@@ -115,6 +115,41 @@ def train(config: ConfigOption = DEFAULT_CONFIG, data: DataOption = None, build:
 
 
 @app.command()
+def pack(
+    target: Annotated[Path, typer.Argument(help="A new folder.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    data: DataOption = None,
+    build: BuildOption = DEFAULT_BUILD,
+    shard_mb: Annotated[int, typer.Option(min=1, help="The largest shard, in MB.")] = 48,
+) -> None:
+    """Writes the crops that the config trains and validates on as shards, to train where the photos are not."""
+    from training.data import rows_of
+    from training.shards import pack as run_pack
+
+    experiment = experiment_of(config, data, build)
+    rows = rows_of(experiment.faces.people, experiment.split.training | experiment.split.validation)
+    shards = run_pack(experiment.faces, rows, experiment.lists, target, shard_mb * 1_000_000)
+    size = sum(shard.stat().st_size for shard in shards) / 1e6
+    console.print(f"{len(rows):,} crops in {len(shards)} shards, {size:,.0f} MB, in {target}. Where they arrive:")
+    console.print(f"  python -m training unpack {target.name} --config {inside(config)}")
+    console.print(f"  python -m training train --data {target.name} --config {inside(config)}")
+
+
+@app.command()
+def unpack(
+    shards: Annotated[Path, typer.Argument(help="What `pack` wrote.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    build: BuildOption = DEFAULT_BUILD,
+) -> None:
+    """Makes prepared faces of shards, for `train --data SHARDS`."""
+    from training.shards import unpack as run_unpack
+
+    experiment = experiment_of(config, shards, build)
+    faces = run_unpack(shards, experiment.prepared)
+    console.print(f"{len(faces.names):,} faces in {experiment.prepared}.")
+
+
+@app.command()
 def export(
     config: ConfigOption = DEFAULT_CONFIG,
     data: DataOption = None,

@@ -3,7 +3,7 @@
 import json
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +94,20 @@ def load_prepared(folder: Path) -> PreparedFaces:
     )
 
 
+def write_index(
+    folder: Path,
+    recipe: Mapping[str, object],
+    names: Sequence[str],
+    missing: Mapping[str, str],
+    landmarks: Sequence[object],
+) -> None:
+    """Beside crops.npy, last and at once: with it the folder is whole."""
+    index = {"recipe": recipe, "names": names, "missing": missing, "landmarks": landmarks}
+    partial = folder / "index.json.partial"
+    partial.write_text(json.dumps(index))
+    partial.replace(folder / "index.json")
+
+
 def _recipe(photos: Sequence[Photo], config: CropConfig) -> dict[str, object]:
     return {
         "detector": MtcnnDetector.name,
@@ -167,10 +181,7 @@ def _merge(folder: Path, photos: Sequence[Photo], config: CropConfig, recipe: di
         landmarks += part["landmarks"].round(2).tolist()
         missing |= json.loads(str(part["missing"]))
     crops.flush()
-    index = {"recipe": recipe, "names": names, "missing": missing, "landmarks": landmarks}
-    partial = folder / "index.json.partial"
-    partial.write_text(json.dumps(index))
-    partial.replace(folder / "index.json")
+    write_index(folder, recipe, names, missing, landmarks)
     for part_file in (folder / "parts").glob("*"):
         part_file.unlink()
     return load_prepared(folder)
