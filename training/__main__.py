@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -227,6 +227,7 @@ def evaluate(
     from training.evaluate import evaluate as run_evaluate
     from training.plots import plot_roc, plot_scores
     from training.reporting import report_folder, report_parity
+    from training.rows import read_rows
     from training.scored import score
 
     experiment = experiment_of(config, data, build)
@@ -246,6 +247,7 @@ def evaluate(
     report = run_evaluate(sealed, scored, read_pairs(experiment.lists / "pairsDevTest.txt"), command)
     if sealed.metadata.evaluation and "view2" in sealed.metadata.evaluation:
         report["view2"] = sealed.metadata.evaluation["view2"]  # that of the recipe, which `view2` measures
+    report["rows"] = [asdict(row) for row in read_rows()]
     resealed = reseal(sealed, evaluation=report)
     assert resealed.metadata.calibration is not None
     every, name = scored.all_pairs(), sealed.metadata.name

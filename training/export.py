@@ -20,7 +20,7 @@ STARTS = {
     "people from FaceScrub, VGG and other sources, LFW's people removed by its author",
 }
 DATA = {
-    "lfw": "Labeled Faces in the Wild (Huang et al. 2007), View 1 training people",
+    "lfw": "Labeled Faces in the Wild (Huang et al. 2007), training people",
     "celeba-training": "CelebA (Liu et al. 2015), official training and validation partitions",
     "all-age-faces": "All-Age-Faces (Cheng et al. 2019)",
 }
@@ -29,6 +29,13 @@ LICENCES = {
     "celeba-training": "CelebA: NON-COMMERCIAL research only",
     "all-age-faces": "All-Age-Faces: research only",
 }
+
+
+def learned_from(config: Config) -> str:
+    """The data whose people train, in words."""
+    if not config.data.train_people:
+        return "Omniglot's background set (Lake et al. 2015)"
+    return "; ".join(DATA.get(source, source) for source in ("lfw", *config.data.more))
 
 
 def started_from(start: str) -> str:
@@ -60,7 +67,7 @@ def export(config: Config, faces: PreparedFaces, split: Split, run: Path, target
         training={
             "command": command,
             "config": asdict(config),
-            "data": "; ".join(DATA.get(source, source) for source in sources),
+            "data": learned_from(config),
             "started_from": started_from(config.network.start),
             "licence": "; ".join(LICENCES.get(source, f"{source}: its owner's") for source in sources),
             "people": {"training": len(split.training), "validation": len(split.validation)},

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ class PreparedFaces:
     detector: str
     margin: int
 
-    @property
+    @cached_property  # asked for row by row, of up to 100,000 rows
     def people(self) -> list[str]:
         return [name.split("/")[0] for name in self.names]
 

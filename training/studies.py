@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from model.bundle import find_bundle, load_bundle, reseal, shipped_bundles
-from training.config import load_config
+from training.config import Config, load_config
 from training.experiment import CONFIGS, inside
 from training.options import (
     DEFAULT_BUILD,
@@ -24,6 +24,8 @@ from training.options import (
     experiment_of,
 )
 from training.photos import DataError, data_folder, find_photos, lfw_photos
+from training.provenance import machine
+from training.rows import Row, write_row
 
 CARD: Final = Path("model/MODEL_CARD.md")
 REPORTS: Final = Path("docs/reports/view2")
@@ -130,6 +132,15 @@ def view2(
         return
     report = summarise_folds(done, f"python -m training view2 --config {inside(config)}")
     console.print_json(json.dumps(report))
+    mean = report["accuracy"]
+    _note(
+        experiment.config,
+        "LFW View 2, ten fold models, whole pipeline from the original photos",
+        "accuracy",
+        (mean["value"], mean["standard_error"]),
+        f"{report['command']}",
+        (done[-1].commit, report["machine"]),
+    )
     if bundle:
         sealed = load_bundle(find_bundle(bundle))
         reseal(sealed, evaluation={**(sealed.metadata.evaluation or {}), "view2": report})
@@ -152,11 +163,42 @@ def omniglot(
     train(experiment.config, faces, split, experiment.run, validate_one_shot)
     encoder, story = best_encoder(experiment.config, experiment.run)
     shares = one_shot_accuracy(encoder.to(pick_device()), runs, pick_device())
+    error = float(shares.std(ddof=1) / len(runs) ** 0.5)
     console.print(
-        f"{shares.mean():.2%} of {20 * len(runs)} answers right, standard error over the runs "
-        f"{shares.std(ddof=1) / len(runs) ** 0.5:.2%}; weights of step {story['step']}, {story['seconds']:.0f} s, "
-        f"commit {story['commit'][:12]}."
+        f"{shares.mean():.2%} of {20 * len(runs)} answers right, standard error over the runs {error:.2%}; weights of "
+        f"step {story['step']}, {story['seconds']:.0f} s, commit {story['commit'][:12]}."
     )
+    _note(
+        experiment.config,
+        "Omniglot, Lake's 20 official runs of 20-way one-shot classification",
+        "accuracy",
+        (float(shares.mean()), error),
+        f"python -m training omniglot --config {inside(config)}",
+        (story["commit"], machine()),
+    )
+
+
+def _note(
+    config: Config,
+    protocol: str,
+    figure: str,
+    mean_and_error: tuple[float, float],
+    command: str,
+    commit_and_machine: tuple[str, str],
+) -> None:
+    from training.export import learned_from, started_from
+
+    begun = started_from(config.network.start)
+    row = Row(
+        config.name,
+        f"{learned_from(config)}; from {begun}",
+        protocol,
+        figure,
+        *mean_and_error,
+        command,
+        *commit_and_machine,
+    )
+    console.print(f"Noted in {write_row(row)}.")
 
 
 @app.command()
