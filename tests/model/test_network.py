@@ -100,3 +100,14 @@ def test_a_halving_block_fills_the_smaller_summand_with_zeros_at_the_end(
     torch.testing.assert_close(y[:, :channels_in, : side // 2, : side // 2], pooled)
     assert (y[:, channels_in:] == 0).all()
     assert y.shape == (1, channels, max(side // 2, (side - 3) // 2 + 1), max(side // 2, (side - 3) // 2 + 1))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # exporting is what model/bundle.py does
+def test_a_smaller_side_is_what_the_backbone_sees() -> None:
+    torch.manual_seed(0)
+    encoder = build_encoder("compact_resnet", 80, 32, width=0.25, hidden=64, side=48).eval()
+    seen: list[torch.Size] = []
+    encoder.backbone.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].shape))
+    assert encoder(crops(2)).shape == (2, 32)
+    assert seen == [torch.Size([2, 3, 48, 48])]
+    torch.testing.assert_close(torch.jit.script(encoder)(crops(2)), encoder(crops(2)), atol=1e-5, rtol=0)

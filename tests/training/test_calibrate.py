@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.training.test_bootstrap import sample
-from training.calibrate import calibrate, platt
+from training.calibrate import calibrate, platt, without_label_errors
 from training.photos import DataError
 from training.protocols import BINS, all_pairs, bin_centres
 
@@ -56,3 +56,18 @@ def test_platt_stays_finite_where_the_kinds_do_not_overlap() -> None:
     slope, intercept = platt(genuine, impostor)
     assert np.isfinite([slope, intercept]).all()
     assert slope > 0
+
+
+def test_rates_without_label_errors_are_those_of_the_rest_at_the_same_thresholds() -> None:
+    vectors, people = sample(150, 4)
+    wrong = vectors.copy()
+    wrong[0] = vectors[people == 7][0]  # the first photo of person 0 shows person 7
+    found = calibrate(all_pairs(wrong, people), 1e-3, "", "")
+    rest = all_pairs(wrong[1:], people[1:])
+    errors = without_label_errors(found, rest, ["0/1.jpg"]).label_errors
+    assert errors is not None
+    assert errors.photos == ("0/1.jpg",)
+    for point, fmr, fnmr in zip(found.points, errors.fmr, errors.fnmr, strict=True):
+        assert fmr == rest.fmr_at(point.threshold)
+        assert fnmr == (rest.genuine < point.threshold).mean()
+    assert errors.fnmr[-1] < found.points[-1].fnmr

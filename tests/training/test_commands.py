@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,23 @@ def test_photos_to_calibrate_on_that_are_not_there_say_how_to_get_them(
     experiment = Experiment(load_config(CONFIGS / "deploy.toml"), tmp_path, tmp_path)
     with pytest.raises(DataError, match=r"training celeba.*--photos"):
         experiment.calibration_photos  # noqa: B018 - the property looks
+
+
+def test_somebody_evaluates_on_their_own_pairs(album: Path, lfw_folder: Path, tmp_path: Path) -> None:
+    photos = sorted(path.relative_to(album).as_posix() for path in album.glob("*/*"))
+    genuine = zip(photos[::2], photos[1::2], strict=True)
+    impostor = zip(photos[::2], [*photos[3::2], photos[1]], strict=True)
+    lines = [*(f"{a}\t{b}\t1" for a, b in genuine), *(f"{a}\t{b}\t0" for a, b in impostor)]
+    (tmp_path / "pairs.tsv").write_text("\n".join(lines))
+    arguments = ["--bundle", "lfw", "--photos", str(album), "--pairs", str(tmp_path / "pairs.tsv")]
+    places = ["--data", str(lfw_folder), "--build", str(tmp_path / "build")]
+    before = find_bundle("lfw").read_bytes()
+    result = CliRunner().invoke(app, ["evaluate", *arguments, *places], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    target = tmp_path / "build" / "evaluations" / "lfw-album"
+    report = json.loads((target / "report.json").read_text())
+    assert report["listed_pairs"]["pairs"] == 40
+    assert report["listed_pairs"]["accuracy_at_best_threshold_for_these_very_pairs"] > 0.7
+    assert report["command"] == "python -m training evaluate --bundle lfw --photos album --pairs pairs.tsv"
+    assert {path.name for path in target.iterdir()} == {"report.json", "roc.png", "det.png", "scores.png", "worst.html"}
+    assert find_bundle("lfw").read_bytes() == before

@@ -6,7 +6,8 @@ import torch
 from torch.nn import functional as F
 
 from training.config import CropConfig
-from training.omniglot import RUNS, OneShotRun, background, one_shot_accuracy, one_shot_runs
+from training.data import rows_of
+from training.omniglot import RUNS, OneShotRun, background, drawn_runs, one_shot_accuracy, one_shot_runs
 from training.photos import DataError
 
 CROPS = CropConfig(32, 0)
@@ -69,3 +70,13 @@ def test_data_that_is_not_there_is_named(tmp_path: Path) -> None:
         background(tmp_path / "omniglot.npz", CROPS)
     with pytest.raises(DataError, match="20 official"):
         one_shot_runs(tmp_path / "all_runs.zip", CROPS)
+
+
+def test_validation_runs_are_of_one_alphabet_and_two_hands(omniglot: Path) -> None:
+    faces, split = background(omniglot / "omniglot.npz", CROPS)
+    runs = drawn_runs(faces, rows_of(faces.people, split.validation))
+    assert len(runs) == 4 * 5
+    for run in runs:
+        assert run.known.shape == run.asked.shape == (20, 32, 32, 3)
+        assert not np.array_equal(run.known, run.asked)
+    assert 0.1 < one_shot_accuracy(Pixels(), runs, torch.device("cpu")).mean() < 0.8

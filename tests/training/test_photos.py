@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from training.photos import DataError, Pair, data_folder, find_photos, read_pairs
+from training.photos import DataError, Pair, data_folder, find_photos, people_of_folder, read_pair_list, read_pairs
 
 
 @pytest.fixture
@@ -56,3 +56,33 @@ def test_without_data_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("FACETWIN_DATA", str(tmp_path))
     with pytest.raises(DataError, match="make data"):
         data_folder()
+
+
+def test_a_flat_folder_holds_a_photo_of_each(tmp_path: Path) -> None:
+    for name in ("b.jpg", "a.png", "notes.txt"):
+        (tmp_path / name).write_bytes(name.encode())
+    assert [(photo.name, photo.person) for photo in find_photos(tmp_path)] == [("a/a.png", "a"), ("b/b.jpg", "b")]
+
+
+def test_people_of_several_folders_stay_apart(folder: Path) -> None:
+    assert [photo.person for photo in people_of_folder(folder)] == ["photos:ada", "photos:bob"]
+
+
+def test_a_list_of_pairs_is_read_in_either_form(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.txt"
+    path.write_text("ada/1.jpg\tada/2.png\t1\tx\nada/1.jpg\tbob/1.jpg\t0\ty\n")
+    assert read_pair_list(path) == [
+        [Pair("ada/1.jpg", "ada/2.png", same=True)],
+        [Pair("ada/1.jpg", "bob/1.jpg", same=False)],
+    ]
+    path.write_text("1\nAda\t1\t2\nAda\t1\tBob\t3\n")
+    assert read_pair_list(path) == [read_pairs(path)]
+    path.write_text("1\t1\nAda\t1\t2\nAda\t1\tBob\t3\n")
+    assert read_pair_list(path) == [read_pairs(path)]
+    for wrong in ("ada/1.jpg\tada/2.jpg\tyes", "ada/1.jpg ada/2.jpg 1"):
+        path.write_text(wrong)
+        with pytest.raises(DataError, match="not a pair"):
+            read_pair_list(path)
+    path.write_text("\n")
+    with pytest.raises(DataError, match="no pairs"):
+        read_pair_list(path)

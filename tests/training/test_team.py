@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from torch import multiprocessing
+from torch.multiprocessing.spawn import spawn
 
 from tests.training.textures import people, small
 from training.config import Config, ConfigError
@@ -67,7 +67,7 @@ def free_port() -> int:
 def test_two_processes_train_what_one_does(faces: PreparedFaces, tmp_path: Path) -> None:
     train(without_batch_norms(), faces, SPLIT, tmp_path / "one")
     (tmp_path / "port").write_text(str(free_port()))
-    multiprocessing.spawn(_member, (2, tmp_path, faces), nprocs=2)  # type: ignore[no-untyped-call]
+    spawn(_member, (2, tmp_path, faces), nprocs=2)  # type: ignore[no-untyped-call]
     alone = gradients(Team())
     for rank in range(2):
         shared = torch.load(tmp_path / f"gradients-{rank}.pt", weights_only=True)
