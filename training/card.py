@@ -1,6 +1,7 @@
 """The figures of the model card, written from the bundles themselves, so that the two cannot differ."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from model.bundle import Bundle, BundleMetadata
@@ -11,16 +12,29 @@ DECADES = (1e-1, 10**-1.5, 1e-2, 10**-2.5, 1e-3, 10**-3.5, 1e-4, 10**-4.5, 1e-5,
 
 
 def fill(card: str, bundles: list[Bundle]) -> str:
-    """The card with the text between `<!-- figures: NAME -->` and `<!-- end -->` written anew for each bundle. Raises
-    DataError where a bundle has no such place or lacks its figures."""
-    for bundle in bundles:
-        name = bundle.metadata.name
+    """The card with the text between `<!-- figures: NAME -->` and `<!-- end -->` written anew for each bundle, and for
+    the rows that the bundles carry, under the name `rows`. Raises DataError where one has no such place or a bundle
+    lacks its figures."""
+    texts = {bundle.metadata.name: describe(bundle.metadata, bundle.path.name) for bundle in bundles}
+    rows = [row for bundle in bundles for row in (bundle.metadata.evaluation or {}).get("rows", ())]
+    if rows:
+        texts["rows"] = _rows({row["recipe"]: row for row in rows})
+    for name, text in texts.items():
         place = re.compile(rf"(<!-- figures: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
         if not place.search(card):
             raise DataError(f"The card has no place for {name}: <!-- figures: {name} --> ... <!-- end -->")
-        text = describe(bundle.metadata, bundle.path.name)
         card = place.sub(lambda found, text=text: f"{found[1]}{text}\n{found[2]}", card)  # type: ignore[misc]
     return card
+
+
+def _rows(rows: Mapping[str, Any]) -> str:
+    lines = [
+        f"| `{name}` | {row['protocol']} | {row['figure']} **{row['value']:.2%}** +- {row['standard_error']:.2%} | "
+        f"{row['learned_from']} | `{row['command']}`, commit `{row['commit'][:12]}`, {row['machine']} |"
+        for name, row in sorted(rows.items())
+    ]
+    head = "| recipe | protocol | figure and standard error | learned from | made by |"
+    return "\n".join([head, "| --- | --- | --- | --- | --- |", *lines])
 
 
 def describe(metadata: BundleMetadata, file: str) -> str:
@@ -77,6 +91,11 @@ def _accuracy(report: Any) -> list[str]:
         f"(threshold {view1['threshold_at_even_odds']:.3f}), {point['value']:.1%} at the default operating point; the "
         f"best threshold for these very pairs would give {view1['accuracy_at_best_threshold']:.1%}.",
     ]
+    if "one_shot" in report:
+        shots = ", ".join(f"{ways}-way {share:.1%}" for ways, share in report["one_shot"].items())
+        parts.append(f"One-shot classification among the same people, one known photo of each: {shots}.")
+    if "open_set" in report:
+        parts.append(_open_set(report["open_set"]))
     if "view2" in report:
         view2 = report["view2"]
         tars = " and ".join(f"{tar:.1%} at FMR {float(fmr):g}" for fmr, tar in view2["tar_at_fmr"].items())
@@ -88,9 +107,30 @@ def _accuracy(report: Any) -> list[str]:
     return parts
 
 
+def _open_set(found: Any) -> str:
+    lines = [
+        f"| {rate['fmr']:g} | {rate['threshold']:.3f} | {rate['fpir']:.1%} | {rate['fpir_if_independent']:.1%} | "
+        f"{rate['fnir']:.1%} |"
+        for rate in found["rates"]
+    ]
+    return "\n".join(
+        [
+            f"Open-set identification: half of these people, {found['gallery']}, enrolled from one photo each; "
+            f"{found['mated_probes']:,} other photos of them and {found['stranger_probes']:,} of the other half "
+            f"searched; ten draws. Rank-1 {found['rank1']:.1%}. The service takes FPIR for 1 - (1 - FMR)^N; beside it "
+            "what it was:",
+            "",
+            "| FMR | threshold | FPIR | 1 - (1 - FMR)^N | FNIR |",
+            "| --- | --- | --- | --- | --- |",
+            *lines,
+        ]
+    )
+
+
 def _points(metadata: BundleMetadata) -> str:
     assert metadata.calibration is not None
     points = metadata.calibration.points
+    errors = metadata.calibration.label_errors
     shown: list[OperatingPoint] = []
     for target in DECADES:
         point = next((each for each in points if each.fmr <= target * 1.001), None)
@@ -101,18 +141,20 @@ def _points(metadata: BundleMetadata) -> str:
     rows = [
         f"| {point.fmr:.2g} | {point.interval[0]:.1g} to {point.interval[1]:.1g} | {point.threshold:.3f} | "
         f"{point.fnmr:.1%} | {point.false_matches:,} |"
+        + (f" {errors.fmr[points.index(point)]:.2g} | {errors.fnmr[points.index(point)]:.1%} |" if errors else "")
         for point in shown
     ]
     first = points[0]
+    more = f" The last two columns leave out {len(errors.photos)} photos whose labels are wrong." if errors else ""
     return "\n".join(
         [
             f"Operating points, `{metadata.calibration.command}` prints all of them. The service takes the laxest that "
             f"keeps the rate asked for; the default is {metadata.calibration.default_fmr:g}. From "
             f"{first.genuine_pairs:,} genuine and {first.impostor_pairs:,} impostor pairs of {first.people:,} people; "
-            "a point is supported by at least 30 false matches from 30 distinct pairs of people.",
+            f"a point is supported by at least 30 false matches from 30 distinct pairs of people.{more}",
             "",
-            "| FMR | 95 % limits | threshold | FNMR | false matches |",
-            "| --- | --- | --- | --- | --- |",
+            f"| FMR | 95 % limits | threshold | FNMR | false matches |{' FMR without | FNMR without |' if errors else ''}",
+            f"| --- | --- | --- | --- | --- |{' --- | --- |' if errors else ''}",
             *rows,
         ]
     )

@@ -107,7 +107,8 @@ def test_a_smaller_side_is_what_the_backbone_sees() -> None:
     torch.manual_seed(0)
     encoder = build_encoder("compact_resnet", 80, 32, width=0.25, hidden=64, side=48).eval()
     seen: list[torch.Size] = []
-    encoder.backbone.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].shape))
+    hook = encoder.backbone.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].shape))
     assert encoder(crops(2)).shape == (2, 32)
     assert seen == [torch.Size([2, 3, 48, 48])]
+    hook.remove()
     torch.testing.assert_close(torch.jit.script(encoder)(crops(2)), encoder(crops(2)), atol=1e-5, rtol=0)
