@@ -145,6 +145,7 @@ def _points(metadata: BundleMetadata) -> str:
         for point in shown
     ]
     first = points[0]
+    columns = " FMR without | FNMR without |" if errors else ""
     more = f" The last two columns leave out {len(errors.photos)} photos whose labels are wrong." if errors else ""
     return "\n".join(
         [
@@ -153,7 +154,7 @@ def _points(metadata: BundleMetadata) -> str:
             f"{first.genuine_pairs:,} genuine and {first.impostor_pairs:,} impostor pairs of {first.people:,} people; "
             f"a point is supported by at least 30 false matches from 30 distinct pairs of people.{more}",
             "",
-            f"| FMR | 95 % limits | threshold | FNMR | false matches |{' FMR without | FNMR without |' if errors else ''}",
+            f"| FMR | 95 % limits | threshold | FNMR | false matches |{columns}",
             f"| --- | --- | --- | --- | --- |{' --- | --- |' if errors else ''}",
             *rows,
         ]
