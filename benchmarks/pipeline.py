@@ -52,13 +52,13 @@ def main() -> None:
         for batch in (1, 2, 8, 32):
             crops = torch.randint(0, 256, (batch, metadata.crop_size, metadata.crop_size, 3), dtype=torch.uint8)
             taken = seconds(lambda crops=crops: bundle.module(crops))  # type: ignore[misc]
-            speed = batch * _operations(bundle.module, crops[:1]) / taken
+            speed = batch * operations(bundle.module, crops[:1]) / taken
             table.add_row(str(batch), f"{taken / batch * 1000:.2f}", f"{speed / 1e9:.0f}", f"{speed / peak:.0%}")
         stages.add_row("encode (batch 1)", f"{seconds(lambda: bundle.module(crops[:1])) * 1000:.2f}")
     console.print(stages, table, f"Matrix product {MATRIX} x {MATRIX}, float32: {peak / 1e9:.0f} GFLOP/s")
 
 
-def _operations(module: torch.nn.Module, crop: torch.Tensor) -> float:
+def operations(module: torch.nn.Module, crop: torch.Tensor) -> float:
     """Floating-point operations for one crop, as torch counts them."""
     from torch.utils.flop_counter import FlopCounterMode
 
