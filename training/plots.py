@@ -55,8 +55,8 @@ def plot_det(pairs: AllPairs, title: str, target: Path) -> None:
     _write(figure, target)
 
 
-def plot_scores(pairs: AllPairs, point: OperatingPoint, title: str, target: Path) -> None:
-    """How similarities of genuine and impostor pairs are spread, with the default threshold."""
+def plot_scores(pairs: AllPairs, point: OperatingPoint | None, title: str, target: Path) -> None:
+    """How similarities of genuine and impostor pairs are spread, with the default threshold if there is one."""
     figure = Figure(figsize=(6, 4.5), layout="constrained")
     axes = figure.subplots()
     low, high = _shown(pairs)
@@ -67,7 +67,8 @@ def plot_scores(pairs: AllPairs, point: OperatingPoint, title: str, target: Path
     for label, histogram, colour in kinds:
         density = histogram.reshape(-1, merged).sum(axis=1) / histogram.sum() / width
         axes.fill_between(centres, density, step="mid", alpha=0.45, color=colour, label=label)
-    axes.axvline(point.threshold, color=ORANGE, linestyle="--", label=f"default threshold, FMR {point.fmr:.1e}")
+    if point:
+        axes.axvline(point.threshold, color=ORANGE, linestyle="--", label=f"default threshold, FMR {point.fmr:.1e}")
     axes.set(xlabel="similarity (cosine)", ylabel="density", title=title)
     axes.set_xlim(bin_centres()[low], bin_centres()[high])
     axes.legend(frameon=False)

@@ -103,6 +103,22 @@ def all_pairs(
     )
 
 
+def listed_pairs(scores: Floats, same: NDArray[np.bool_]) -> AllPairs:
+    """The same record of a list of pairs (P,) whose people are not told apart: for plots, not for a bootstrap."""
+    impostor = np.sort(scores[~same])[::-1].astype(np.float32)
+    genuine = scores[same].astype(np.float32)
+    return AllPairs(
+        genuine=genuine,
+        genuine_people=np.zeros(len(genuine), np.int32),
+        impostor=impostor,
+        impostor_people=np.zeros((len(impostor), 2), np.int32),
+        impostor_pairs=len(impostor),
+        photos=np.zeros(0, np.int64),
+        genuine_histogram=histogram(genuine),
+        impostor_histogram=histogram(impostor),
+    )
+
+
 def _blocks(
     vectors: NDArray[np.float32], numbers: NDArray[np.int32], block: int
 ) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]]:

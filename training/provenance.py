@@ -7,17 +7,20 @@ from typing import Final
 
 import torch
 
-DESCRIBE: Final = ("git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*")
+HEAD: Final = ("git", "rev-parse", "HEAD")
+# What decides a figure: code, configs and versions. A bundle or a report that a run has just written does not.
+CHANGED: Final = ("git", "diff", "--quiet", "HEAD", "--", ":/*.py", ":/*.toml", ":/constraints.txt")
 
 
 def git_commit() -> str:
-    """The commit of the code that runs, with `-dirty` where files under version control differ from it."""
+    """The commit of the code that runs, with `-dirty` where code or configs differ from it."""
     here = Path(__file__).parent
     try:
-        result = subprocess.run(DESCRIBE, cwd=here, capture_output=True, text=True, check=True)  # noqa: S603 - constant
+        head = subprocess.run(HEAD, cwd=here, capture_output=True, text=True, check=True)  # noqa: S603 - constant
+        changed = subprocess.run(CHANGED, cwd=here, capture_output=True, check=False)  # noqa: S603 - constant
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return result.stdout.strip()
+    return head.stdout.strip() + ("-dirty" if changed.returncode else "")
 
 
 def machine() -> str:

@@ -29,6 +29,7 @@ from training.rows import Row, write_row
 
 CARD: Final = Path("model/MODEL_CARD.md")
 REPORTS: Final = Path("docs/reports/view2")
+PLOTS: Final = Path("docs/plots")
 app = typer.Typer()
 
 
@@ -115,6 +116,8 @@ def view2(
     build: BuildOption = DEFAULT_BUILD,
 ) -> None:
     """Trains and tests the recipe on each of LFW's ten folds. Goes on where it was interrupted; needs `prepare`."""
+    from training.plots import plot_det, plot_roc, plot_scores
+    from training.protocols import listed_pairs
     from training.view2 import FOLDS, note_of, run_fold, summarise_folds
 
     chosen = parse_folds(folds)
@@ -132,6 +135,11 @@ def view2(
         return
     report = summarise_folds(done, f"python -m training view2 --config {inside(config)}")
     console.print_json(json.dumps(report))
+    scores, same = (np.concatenate([getattr(each, part) for each in done]) for part in ("scores", "same"))
+    pairs, title = listed_pairs(scores, same), f"{name}: LFW View 2, ten fold models"
+    for plot in (plot_roc, plot_det):
+        plot(pairs, title, PLOTS / f"{name}-view2-{plot.__name__.removeprefix('plot_')}.png")
+    plot_scores(pairs, None, title, PLOTS / f"{name}-view2-scores.png")
     mean = report["accuracy"]
     _note(
         experiment.config,

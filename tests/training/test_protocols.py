@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from training.protocols import accuracy, all_pairs, best_threshold, equal_error_rate
+from training.protocols import accuracy, all_pairs, best_threshold, equal_error_rate, listed_pairs
 
 RNG = np.random.default_rng(0)
 
@@ -104,3 +104,13 @@ def test_the_equal_error_rate_of_separated_kinds_is_zero() -> None:
     genuine, impostor = np.zeros(4096, np.int64), np.zeros(4096, np.int64)
     impostor[1000], genuine[3000] = 5, 5
     assert equal_error_rate(genuine, impostor) == 0
+
+
+def test_a_list_of_pairs_has_the_rates_of_its_scores() -> None:
+    scores = np.array([0.9, 0.8, 0.2, 0.7, 0.1, 0.0, -0.5])
+    same = np.array([True, True, True, False, False, False, False])
+    pairs = listed_pairs(scores, same)
+    assert pairs.tar_at(0.25) == pytest.approx(1.0)  # one impostor of four may pass: from 0.1 on
+    assert pairs.tar_at(0.0) == pytest.approx(2 / 3)
+    assert pairs.genuine_histogram.sum() == 3
+    assert pairs.impostor_histogram.sum() == 4
