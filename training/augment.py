@@ -16,7 +16,17 @@ def augment(crops: Tensor, size: int, config: AugmentationConfig, generator: tor
     """uint8 (B, T, T, 3) with surroundings -> float RGB levels 0..255, (B, 3, size, size), each transformed anew."""
     draw = _Draw(len(crops), generator, crops.device)
     x = crops.permute(0, 3, 1, 2).float()  # (B, 3, T, T)
-    x = _warp(x, size, config, draw)
+    return _disturb(_warp(x, size, config, draw), config, draw)
+
+
+def disturb(pixels: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
+    """All that moves nothing: light, resolution, colour, occlusion, compression. RGB levels 0..255 as float
+    (B, 3, S, S) -> the same, each picture anew."""
+    return _disturb(pixels, config, _Draw(len(pixels), generator, pixels.device))
+
+
+def _disturb(x: Tensor, config: AugmentationConfig, draw: "_Draw") -> Tensor:
+    size = x.shape[-1]
     x = _shade(x, config, draw)
     if config.dark:
         x = _darken(x, config, draw)

@@ -3,12 +3,13 @@
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass as checked
 
 STRICT = ConfigDict(extra="forbid")
+T = TypeVar("T")
 
 
 class ConfigError(Exception):
@@ -140,18 +141,25 @@ class Config:
     calibration: CalibrationConfig
 
 
-def is_of(saved: object, config: Config) -> bool:
+def is_of(saved: object, config: object) -> bool:
     """Whether what a run noted of its config says the same as `config`: a field that came later has its default, and
     how to calibrate says nothing of the weights."""
     try:
-        noted = TypeAdapter(Config).validate_python(saved)
-        return replace(noted, calibration=config.calibration) == config
+        noted = TypeAdapter(type(config)).validate_python(saved)
+        if isinstance(noted, Config) and isinstance(config, Config):
+            return replace(noted, calibration=config.calibration) == config
+        return noted == config
     except ValidationError:
         return False
 
 
 def load_config(path: Path) -> Config:
     """Raises ConfigError naming the field that is wrong."""
+    return load_checked(path, Config)
+
+
+def load_checked(path: Path, kind: type[T]) -> T:
+    """A TOML file as a checked dataclass. Raises ConfigError naming the field that is wrong."""
     try:
         raw = tomllib.loads(path.read_text())
     except FileNotFoundError as error:
@@ -159,7 +167,7 @@ def load_config(path: Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     try:
-        return TypeAdapter(Config).validate_python(raw)
+        return TypeAdapter(kind).validate_python(raw)
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

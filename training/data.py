@@ -36,7 +36,7 @@ def split_people(config: DataConfig, lists: Path, photos_of: Counter[str]) -> Sp
     test = frozenset(read_people(lists / config.test_people))
     parts: dict[str, set[str]] = {"training": set(others(photos_of)), "validation": set(), "calibration": set()}
     for name in people:
-        place = _place(name)
+        place = hash_place(name)
         if photos_of[name] > config.most_photos or place >= config.validation_share + config.calibration_share:
             parts["training"].add(name)
         elif place < config.validation_share:
@@ -56,11 +56,11 @@ def split_fold(config: DataConfig, lists: Path, fold: int, more: frozenset[str] 
     choose and the rest train, with the people `more` of other folders."""
     folds = read_people_folds(lists / "people.txt")
     nine = frozenset(name for number, names in enumerate(folds) if number != fold for name in names)
-    validation = frozenset(name for name in nine if _place(name) < config.validation_share)
+    validation = frozenset(name for name in nine if hash_place(name) < config.validation_share)
     return Split((nine - validation) | more, validation, frozenset(), frozenset(folds[fold]))
 
 
-def _place(name: str) -> float:
+def hash_place(name: str) -> float:
     """Evenly spread over 0..1."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
 

@@ -1,15 +1,11 @@
 """The training loop: a pair loss on balanced batches, averaged weights, early stop on people it never saw."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
 
 from training.augment import augment
@@ -17,6 +13,7 @@ from training.config import Config
 from training.data import Split, person_numbers, rows_of
 from training.encoders import Encoder, new_anchors, new_encoder, new_loss
 from training.prepare import PreparedFaces
+from training.progress import bar
 from training.protocols import all_pairs, equal_error_rate
 from training.sampling import BalancedSampler
 from training.state import TrainingState
@@ -59,7 +56,7 @@ def train(
     generator = torch.Generator()
     labels = torch.from_numpy(people)
     log = SummaryWriter(str(run), purge_step=state.step) if team.leads else None
-    with _bar(settings.steps, state.step, shown=team.leads) as advance:
+    with bar(settings.steps, state.step, shown=team.leads) as advance:
         while state.step < settings.steps and state.stale < settings.patience:
             # Each step's randomness depends on the seed and the step alone: that makes resuming exact.
             generator.manual_seed(settings.seed * 1_000_003 + state.step)
@@ -114,25 +111,3 @@ def validate(
         "eer": equal_error_rate(pairs.genuine_histogram, pairs.impostor_histogram),
         **{f"tar_at_{each:g}": pairs.tar_at(each) for each in (1e-2, 1e-3, 1e-4)},
     }
-
-
-@contextmanager
-def _bar(total: int, done: int, *, shown: bool) -> Iterator[Any]:
-    columns = (
-        TextColumn("training"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]:.0f} images/s  loss {task.fields[loss]:.3f}  best {task.fields[best]:.3f}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, disable=not shown) as progress:
-        task = progress.add_task("training", total=total, completed=done, speed=0.0, loss=0.0, best=0.0)
-        start, images = time.monotonic(), 0
-
-        def advance(count: int, loss: float, best: float) -> None:
-            nonlocal images
-            images += count
-            speed = images / (time.monotonic() - start)
-            progress.update(task, advance=1, speed=speed, loss=loss, best=max(best, 0.0))
-
-        yield advance

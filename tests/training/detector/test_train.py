@@ -1,0 +1,58 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.config import ConfigError
+from training.detector.config import CONFIG, DetectorConfig, load_detector_config
+from training.detector.teacher import TaughtPhotos, teach
+from training.detector.train import train
+from training.photos import DataError, Photo
+
+
+@pytest.fixture(scope="module")
+def taught(lfw: dict[str, Photo], tmp_path_factory: pytest.TempPathFactory) -> TaughtPhotos:
+    photos = list(lfw.values())[:6]
+    target = tmp_path_factory.mktemp("taught") / "taught.json"
+    made = teach(photos, target, workers=1)
+    again = teach(photos, target)
+    assert [faces.tolist() for faces in again.faces] == [faces.tolist() for faces in made.faces]
+    with pytest.raises(DataError, match="other photos"):
+        teach(photos[:3], target)
+    return made
+
+
+@pytest.fixture
+def small() -> DetectorConfig:
+    config = load_detector_config(CONFIG)
+    return replace(
+        config,
+        batch=4,
+        composites=replace(config.composites, size=96, grids=(1,)),
+        network=replace(config.network, width=0.2),
+        training=replace(config.training, steps=4, validate_every=2, warmup_steps=1),
+    )
+
+
+def test_the_teacher_sees_a_face_on_every_photo(taught: TaughtPhotos) -> None:
+    for faces in taught.faces:
+        assert faces[:, 4].max() > 0.95
+        best = faces[faces[:, 4].argmax()]
+        assert best[5] < best[7]  # the left eye is on the left
+    people = frozenset({taught.photos[0].person})
+    assert {photo.person for photo in taught.of(people).photos} == people
+
+
+def test_training_resumes_exactly(taught: TaughtPhotos, small: DetectorConfig, tmp_path: Path) -> None:
+    train(small, taught, taught, tmp_path / "whole")
+    stopped = tmp_path / "stopped"
+    train(replace(small, training=replace(small.training, patience=1)), taught, taught, stopped)
+    saved = torch.load(stopped / "last.pt", weights_only=True)
+    assert saved["step"] in (2, 4)
+    with pytest.raises(ConfigError, match="another config"):
+        train(small, taught, taught, stopped)
+    whole = torch.load(tmp_path / "whole" / "last.pt", weights_only=True)
+    assert whole["step"] == 4
+    assert [entry["step"] for entry in whole["history"]] == [2, 4]
+    assert set(whole["history"][0]) >= {"score", "recall", "false_positives", "landmark_error"}

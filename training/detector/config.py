@@ -1,0 +1,62 @@
+"""One training of the face detector: a TOML file as frozen dataclasses, every field checked."""
+
+from pathlib import Path
+from typing import Final
+
+from pydantic.dataclasses import dataclass as checked
+
+from training.config import STRICT, AugmentationConfig, TrainingConfig, load_checked
+
+CONFIG: Final = Path(__file__).parents[1] / "configs" / "detector" / "locator.toml"
+
+
+@checked(frozen=True, config=STRICT)
+class PeopleConfig:
+    """Whose photos train, by LFW's lists; `validation_share` of those people choose. `least_score`: the teacher's, from
+    which on a face counts as one; below it, the place is left out of the loss."""
+
+    train_people: str
+    test_people: str
+    validation_share: float
+    least_score: float
+
+
+@checked(frozen=True, config=STRICT)
+class CompositeConfig:
+    """Pictures of `size` pixels made of `grids` x `grids` photos, drawn alike. A face takes `least_share` to
+    `most_share` of its cell's side, turned by up to `rotation` degrees; smaller than `least_side` pixels, or less than
+    half inside, it is left out of the loss. The others are chances."""
+
+    size: int
+    grids: tuple[int, ...]
+    least_share: float
+    most_share: float
+    rotation: float
+    least_side: float
+    empty: float  # a cell without a face
+    covered: float  # something before a part of a face
+    glasses: float
+
+
+@checked(frozen=True, config=STRICT)
+class LocatorConfig:
+    width: float
+    box_weight: float
+    landmark_weight: float
+
+
+@checked(frozen=True, config=STRICT)
+class DetectorConfig:
+    name: str
+    version: str
+    people: PeopleConfig
+    composites: CompositeConfig
+    network: LocatorConfig
+    augmentation: AugmentationConfig
+    training: TrainingConfig
+    batch: int
+
+
+def load_detector_config(path: Path) -> DetectorConfig:
+    """Raises ConfigError naming the field that is wrong."""
+    return load_checked(path, DetectorConfig)
