@@ -6,6 +6,7 @@ Characters stand in the place of people, so that everything else of the training
 
 import io
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,9 +15,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from training.config import CropConfig
+from model.network import SiameseEncoder
+from training.augment import augment
+from training.config import AugmentationConfig, CropConfig
 from training.data import Split
 from training.encoders import Encoder
 from training.paper import PaperVerifier
@@ -26,6 +30,7 @@ from training.prepare import PreparedFaces
 SIDE: Final = 105  # pixels of a drawing
 RUNS: Final = 20
 # Of the 30 background alphabets these choose the weights; the other 25 train.
+VIEWS: Final = 8  # distorted copies of a drawing over which its embedding is averaged; chosen on validation alphabets
 VALIDATION_ALPHABETS: Final = frozenset({"Braille", "Futurama", "Greek", "Hebrew", "Sanskrit"})
 
 
@@ -101,13 +106,32 @@ def drawn_runs(faces: PreparedFaces, rows: NDArray[np.int64]) -> list[OneShotRun
     return runs
 
 
-def one_shot_accuracy(encoder: nn.Module, runs: list[OneShotRun], device: torch.device) -> NDArray[np.float64]:
-    """The share answered rightly in each run, (R,): the most similar of the known drawings is the answer."""
+def averaging(encoder: SiameseEncoder, config: AugmentationConfig) -> Callable[[Tensor], Tensor]:
+    """Drawings (B, S, S, 3) -> unit vectors (B, D): the mean direction of each drawing and VIEWS distorted copies."""
+
+    def embed(drawings: Tensor) -> Tensor:
+        total = encoder(drawings)
+        for view in range(VIEWS):
+            generator = torch.Generator().manual_seed(view)  # the same distortions each time
+            total = total + encoder.embed(augment(drawings, drawings.shape[1], config, generator))
+        return F.normalize(total, dim=1)
+
+    return embed
+
+
+def one_shot_accuracy(
+    encoder: nn.Module,
+    runs: list[OneShotRun],
+    device: torch.device,
+    embed: Callable[[Tensor], Tensor] | None = None,
+) -> NDArray[np.float64]:
+    """The share answered rightly in each run, (R,): the most similar of the known drawings is the answer. `embed` may
+    stand in for the encoder itself."""
+    embed = embed or encoder
     shares = []
     with torch.inference_mode():
         for run in runs:
-            known = encoder(torch.from_numpy(run.known).to(device))
-            asked = encoder(torch.from_numpy(run.asked).to(device))
+            known, asked = (embed(torch.from_numpy(drawings).to(device)) for drawings in (run.known, run.asked))
             scores = encoder.compare(asked, known) if isinstance(encoder, PaperVerifier) else asked @ known.T
             answers = scores.argmax(dim=1).cpu().numpy()
             shares.append(float((answers == run.answers).mean()))

@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from model.bundle import find_bundle, load_bundle, reseal, shipped_bundles
+from model.network import SiameseEncoder
 from training.config import Config, load_config
 from training.experiment import CONFIGS, inside
 from training.options import (
@@ -160,7 +161,7 @@ def omniglot(
 ) -> None:
     """Trains on Omniglot's background set and answers Lake's 20 official one-shot runs. Goes on where interrupted."""
     from training.encoders import best_encoder
-    from training.omniglot import background, one_shot_accuracy, one_shot_runs, validate_one_shot
+    from training.omniglot import averaging, background, one_shot_accuracy, one_shot_runs, validate_one_shot
     from training.team import pick_device
     from training.train import train
 
@@ -170,7 +171,11 @@ def omniglot(
     faces, split = background(folder / "omniglot.npz", crops)
     train(experiment.config, faces, split, experiment.run, validate_one_shot)
     encoder, story = best_encoder(experiment.config, experiment.run)
-    shares = one_shot_accuracy(encoder.to(pick_device()), runs, pick_device())
+    device = pick_device()
+    encoder = encoder.to(device)
+    # The paper's own head compares drawings as they are.
+    embed = averaging(encoder, experiment.config.augmentation) if isinstance(encoder, SiameseEncoder) else None
+    shares = one_shot_accuracy(encoder, runs, device, embed)
     error = float(shares.std(ddof=1) / len(runs) ** 0.5)
     console.print(
         f"{shares.mean():.2%} of {20 * len(runs)} answers right, standard error over the runs {error:.2%}; weights of "

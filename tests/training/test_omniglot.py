@@ -5,9 +5,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from training.config import CropConfig
+from model.network import build_encoder
+from training.config import CropConfig, load_config
 from training.data import rows_of
-from training.omniglot import RUNS, OneShotRun, background, drawn_runs, one_shot_accuracy, one_shot_runs
+from training.experiment import CONFIGS
+from training.omniglot import RUNS, OneShotRun, averaging, background, drawn_runs, one_shot_accuracy, one_shot_runs
 from training.photos import DataError
 
 CROPS = CropConfig(32, 0)
@@ -80,3 +82,16 @@ def test_validation_runs_are_of_one_alphabet_and_two_hands(omniglot: Path) -> No
         assert run.known.shape == run.asked.shape == (20, 32, 32, 3)
         assert not np.array_equal(run.known, run.asked)
     assert 0.1 < one_shot_accuracy(Pixels(), runs, torch.device("cpu")).mean() < 0.8
+
+
+def test_an_average_over_distorted_copies_is_a_unit_vector_and_always_the_same() -> None:
+    torch.manual_seed(0)
+    config = load_config(CONFIGS / "omniglot.toml")
+    encoder = build_encoder("compact_resnet", 32, 8, width=0.1, hidden=8).eval()
+    drawings = torch.randint(0, 256, (3, 32, 32, 3), dtype=torch.uint8)
+    embed = averaging(encoder, config.augmentation)
+    with torch.inference_mode():
+        first, again = embed(drawings), embed(drawings)
+        torch.testing.assert_close(first.norm(dim=1), torch.ones(3))
+        torch.testing.assert_close(first, again, atol=0, rtol=0)
+        assert not torch.equal(first, encoder(drawings))

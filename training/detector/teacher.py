@@ -23,7 +23,7 @@ FACE = 15  # values: left, top, right, bottom, score, five x and y
 
 @dataclass(frozen=True)
 class TaughtPhotos:
-    """Whole photos, and the faces on them: (F, 15) in pixels, box, score, landmarks as model/detection.py orders them."""
+    """Whole photos, and the faces on each: (F, 15) in pixels, box, score, landmarks in model/detection.py's order."""
 
     photos: tuple[Photo, ...]
     faces: tuple[NDArray[np.float32], ...]
