@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from model.bundle import BundleError, load_bundle, reseal
+from model.bundle import BundleError, BundleMetadata, load_bundle, reseal
 from training import studies, supplies
-from training.config import ConfigError
+from training.config import Config, ConfigError
 from training.experiment import inside
 from training.options import (
     DEFAULT_BUILD,
@@ -26,9 +26,7 @@ from training.options import (
     experiment_of,
 )
 from training.photos import DataError, read_pairs
-
-if TYPE_CHECKING:
-    pass
+from training.rows import Row, read_rows, write_row
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 app.add_typer(supplies.app)
@@ -151,7 +149,6 @@ def evaluate(
     from training.evaluate import evaluate as run_evaluate
     from training.plots import plot_roc, plot_scores
     from training.reporting import report_folder, report_parity
-    from training.rows import read_rows
     from training.scored import score
 
     experiment = experiment_of(config, data, build)
@@ -171,6 +168,8 @@ def evaluate(
     report = run_evaluate(sealed, scored, read_pairs(experiment.lists / "pairsDevTest.txt"), command)
     if sealed.metadata.evaluation and "view2" in sealed.metadata.evaluation:
         report["view2"] = sealed.metadata.evaluation["view2"]  # that of the recipe, which `view2` measures
+    if sealed.path != experiment.shipped:  # its figures come to the card as a row
+        write_row(_row(experiment.config, sealed.metadata, report))
     report["rows"] = [asdict(row) for row in read_rows()]
     resealed = reseal(sealed, evaluation=report)
     assert resealed.metadata.calibration is not None
@@ -184,6 +183,26 @@ def evaluate(
         plots / f"{name}-scores.png",
     )
     console.print_json(json.dumps(report))
+
+
+def _row(config: Config, metadata: BundleMetadata, report: dict[str, Any]) -> Row:
+    """The TAR by which the config's weights were chosen, on the test people. Raises DataError where their pairs do not
+    support that rate."""
+    fmr = f"{config.training.validate_fmr:g}"
+    tars = report["all_pairs"]["tar_at_fmr"]
+    if fmr not in tars:
+        raise DataError(f"The test people's pairs do not support an FMR of {fmr}.")
+    return Row(
+        config.name,
+        f"{metadata.training['data']}; from {metadata.training['started_from']}",
+        "every pair of LFW's peopleDevTest, standard error by bootstrap over people",
+        f"TAR at FMR {fmr}",
+        tars[fmr]["value"],
+        tars[fmr]["standard_error"],
+        report["command"],
+        metadata.git_commit,
+        report["machine"],
+    )
 
 
 @app.command(name="all")
