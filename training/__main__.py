@@ -106,7 +106,7 @@ def calibrate(
     from training.reporting import tell_calibration, tell_prepared
     from training.scored import score
 
-    experiment = experiment_of(config, data, build)
+    experiment = experiment_of(config, data, build, needs_lfw=not photos)
     sealed = load_bundle(experiment.bundle_path(bundle))
     errors = () if photos else experiment.config.calibration.label_errors
     photos = photos or experiment.calibration_photos
@@ -151,7 +151,7 @@ def evaluate(
     from training.reporting import report_folder, report_parity
     from training.scored import score
 
-    experiment = experiment_of(config, data, build)
+    experiment = experiment_of(config, data, build, needs_lfw=not photos)
     sealed = load_bundle(experiment.bundle_path(bundle))
     if photos:
         listed = f" --pairs {pairs.name}" if pairs else ""
@@ -168,7 +168,7 @@ def evaluate(
     report = run_evaluate(sealed, scored, read_pairs(experiment.lists / "pairsDevTest.txt"), command)
     if sealed.metadata.evaluation and "view2" in sealed.metadata.evaluation:
         report["view2"] = sealed.metadata.evaluation["view2"]  # that of the recipe, which `view2` measures
-    if sealed.path != experiment.shipped:  # its figures come to the card as a row
+    if not experiment.shipped.is_file():  # a recipe that ships nothing: its figure comes to the card as a row
         write_row(_row(experiment.config, sealed.metadata, report))
     report["rows"] = [asdict(row) for row in read_rows()]
     resealed = reseal(sealed, evaluation=report)

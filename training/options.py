@@ -21,5 +21,6 @@ DEFAULT_CONFIG: Final = CONFIGS / "lfw.toml"
 DEFAULT_BUILD: Final = Path("build")
 
 
-def experiment_of(config: Path, data: Path | None, build: Path) -> Experiment:
-    return Experiment(load_config(config), data or data_folder(), build)
+def experiment_of(config: Path, data: Path | None, build: Path, *, needs_lfw: bool = True) -> Experiment:
+    """Raises DataError where LFW is needed and neither named nor found."""
+    return Experiment(load_config(config), data or (data_folder() if needs_lfw else Path("data")), build)

@@ -25,11 +25,12 @@ def album(tmp_path: Path, lfw: dict[str, Photo]) -> Path:
     return tmp_path / "album"
 
 
-def test_somebody_calibrates_on_their_own_people(album: Path, lfw_folder: Path, tmp_path: Path) -> None:
+def test_somebody_calibrates_on_their_own_people(album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACETWIN_DATA", str(tmp_path / "nowhere"))  # nobody needs LFW for that
     shipped = find_bundle("lfw")
     before = shipped.read_bytes()
     arguments = ["--bundle", "lfw", "--photos", str(album), "--out", str(tmp_path / "mine.pt")]
-    places = ["--data", str(lfw_folder), "--build", str(tmp_path / "build")]
+    places = ["--build", str(tmp_path / "build")]
     result = CliRunner().invoke(app, ["calibrate", *arguments, *places], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert "Equal error rate" in result.output
@@ -52,14 +53,15 @@ def test_photos_to_calibrate_on_that_are_not_there_say_how_to_get_them(
         experiment.calibration_photos  # noqa: B018 - the property looks
 
 
-def test_somebody_evaluates_on_their_own_pairs(album: Path, lfw_folder: Path, tmp_path: Path) -> None:
+def test_somebody_evaluates_on_their_own_pairs(album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photos = sorted(path.relative_to(album).as_posix() for path in album.glob("*/*"))
     genuine = zip(photos[::2], photos[1::2], strict=True)
     impostor = zip(photos[::2], [*photos[3::2], photos[1]], strict=True)
     lines = [*(f"{a}\t{b}\t1" for a, b in genuine), *(f"{a}\t{b}\t0" for a, b in impostor)]
     (tmp_path / "pairs.tsv").write_text("\n".join(lines))
+    monkeypatch.setenv("FACETWIN_DATA", str(tmp_path / "nowhere"))  # nobody needs LFW for that
     arguments = ["--bundle", "lfw", "--photos", str(album), "--pairs", str(tmp_path / "pairs.tsv")]
-    places = ["--data", str(lfw_folder), "--build", str(tmp_path / "build")]
+    places = ["--build", str(tmp_path / "build")]
     before = find_bundle("lfw").read_bytes()
     result = CliRunner().invoke(app, ["evaluate", *arguments, *places], catch_exceptions=False)
     assert result.exit_code == 0, result.output
