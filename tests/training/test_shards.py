@@ -1,3 +1,4 @@
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -46,3 +47,10 @@ def test_nothing_is_overwritten_and_another_folder_is_no_pack(
         pack(faces, np.arange(2), tmp_path, packed, 30_000)
     with pytest.raises(DataError, match="training pack"):
         unpack(tmp_path, tmp_path / "there")
+
+
+def test_a_shard_that_lacks_crops_is_noticed(packed: Path, tmp_path: Path) -> None:
+    with tarfile.open(sorted(packed.glob("*.tar"))[0], "w"):
+        pass  # empty
+    with pytest.raises(DataError, match="and names 12"):
+        unpack(packed, tmp_path / "there")
