@@ -100,7 +100,7 @@ def _accuracy(report: Any) -> list[str]:
         view2 = report["view2"]
         tars = " and ".join(f"{tar:.1%} at FMR {float(fmr):g}" for fmr, tar in view2["tar_at_fmr"].items())
         parts.append(
-            f"View 2, ten fold models of the same recipe, `{view2['command']}` ({view2['machine']}): accuracy "
+            f"View 2, ten fold models, `{view2['command']}` ({view2['machine']}): accuracy "
             f"**{view2['accuracy']['value']:.2%}** +- {view2['accuracy']['standard_error']:.2%} (mean and standard "
             f"error over the folds, thresholds from validation people of the other nine); TAR {tars}."
         )
