@@ -113,12 +113,13 @@ def _open_set(found: Any) -> str:
         f"{rate['fnir']:.1%} |"
         for rate in found["rates"]
     ]
+    at = " and ".join(f"{lost:.1%} at an FPIR of {float(rate):g}" for rate, lost in found["fnir_at_fpir"].items())
     return "\n".join(
         [
             f"Open-set identification: half of these people, {found['gallery']}, enrolled from one photo each; "
             f"{found['mated_probes']:,} other photos of them and {found['stranger_probes']:,} of the other half "
-            f"searched; ten draws. Rank-1 {found['rank1']:.1%}. The service takes FPIR for 1 - (1 - FMR)^N; beside it "
-            "what it was:",
+            f"searched; ten draws. Rank-1 {found['rank1']:.1%}; FNIR {at}. The service takes FPIR for 1 - (1 - FMR)^N; "
+            "beside it what it was:",
             "",
             "| FMR | threshold | FPIR | 1 - (1 - FMR)^N | FNIR |",
             "| --- | --- | --- | --- | --- |",

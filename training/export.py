@@ -22,12 +22,10 @@ STARTS = {
 DATA = {
     "lfw": "Labeled Faces in the Wild (Huang et al. 2007), training people",
     "celeba-training": "CelebA (Liu et al. 2015), official training and validation partitions",
-    "all-age-faces": "All-Age-Faces (Cheng et al. 2019)",
 }
 LICENCES = {
     "lfw": "LFW: a research benchmark of press photos of public figures",
     "celeba-training": "CelebA: NON-COMMERCIAL research only",
-    "all-age-faces": "All-Age-Faces: research only",
 }
 
 

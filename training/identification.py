@@ -17,6 +17,7 @@ Floats = NDArray[np.floating]
 SEED: Final = 0
 DRAWS: Final = 10  # times that people are drawn into gallery and strangers
 TRIALS: Final = 2000  # of N-way classification
+FPIRS: Final = (0.01, 0.1)
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class OpenSet:
     mated_probes: int
     stranger_probes: int
     rank1: float  # share of mated probes whose best candidate is themselves, whatever the threshold
+    fnir_at_fpir: dict[str, float]  # the threshold set on these very strangers
     rates: tuple[SearchRates, ...]
 
 
@@ -51,7 +53,7 @@ def open_set(vectors: Floats, people: NDArray[np.int64], thresholds: Sequence[fl
     everybody = np.unique(people)
     if len(everybody) < 2 or len(everybody) == len(people):
         raise ValueError("open-set identification needs two people or more, and somebody with two photos")
-    passed, missed, right, sizes = [], [], [], []
+    passed, missed, right, sizes, lost_at = [], [], [], [], []
     for _ in range(DRAWS):
         known = np.isin(people, rng.permutation(everybody)[: len(everybody) // 2])
         order = rng.permutation(len(people))
@@ -59,11 +61,12 @@ def open_set(vectors: Floats, people: NDArray[np.int64], thresholds: Sequence[fl
         enrolled = order[np.unique(people[order], return_index=True)[1]]  # one photo of each, at random
         mated = np.setdiff1d(np.flatnonzero(known), enrolled)
         strangers = np.flatnonzero(~known)
-        scores = vectors[strangers] @ vectors[enrolled].T
-        passed.append([float((scores.max(axis=1) >= threshold).mean()) for threshold in thresholds])
+        nearest = (vectors[strangers] @ vectors[enrolled].T).max(axis=1)
+        passed.append([float((nearest >= threshold).mean()) for threshold in thresholds])
         scores = vectors[mated] @ vectors[enrolled].T
         own = scores[np.arange(len(mated)), np.searchsorted(people[enrolled], people[mated])]
         missed.append([float((own < threshold).mean()) if len(mated) else 0.0 for threshold in thresholds])
+        lost_at.append([float((own <= np.quantile(nearest, 1 - rate)).mean()) if len(mated) else 0.0 for rate in FPIRS])
         right.append(float((own >= scores.max(axis=1)).mean()) if len(mated) else 1.0)
         sizes.append((len(enrolled), len(mated), len(strangers)))
     gallery, probes, others = (round(float(mean)) for mean in np.mean(sizes, axis=0))
@@ -73,7 +76,8 @@ def open_set(vectors: Floats, people: NDArray[np.int64], thresholds: Sequence[fl
             thresholds, fmrs, np.mean(passed, axis=0), np.mean(missed, axis=0), strict=True
         )
     )
-    return OpenSet(gallery, probes, others, float(np.mean(right)), rates)
+    at = {f"{rate:g}": float(lost) for rate, lost in zip(FPIRS, np.mean(lost_at, axis=0), strict=True)}
+    return OpenSet(gallery, probes, others, float(np.mean(right)), at, rates)
 
 
 def one_shot(vectors: Floats, people: NDArray[np.int64], ways: int) -> float:

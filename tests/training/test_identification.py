@@ -18,6 +18,7 @@ def test_people_who_share_nothing_are_told_apart_without_error() -> None:
     assert (found.gallery, found.mated_probes, found.stranger_probes) == (15, 30, 45)
     assert found.rank1 == 1
     assert (found.rates[0].fpir, found.rates[0].fnir) == (0, 0)
+    assert found.fnir_at_fpir == {"0.01": 0.0, "0.1": 0.0}
     assert found.rates[1].fnir == 1  # nobody passes an impossible threshold
     assert one_shot(vectors, numbers, 20) == 1
 
@@ -47,3 +48,9 @@ def test_too_few_people_are_refused() -> None:
         one_shot(vectors, numbers, 20)
     with pytest.raises(ValueError, match="two photos"):
         open_set(vectors[::2], numbers[::2], [0.5], [0.1])
+
+
+def test_fewer_false_positives_cost_more_misses() -> None:
+    vectors, numbers = people_on_axes(60, 3, noise=0.25)
+    found = open_set(vectors, numbers, [0.5], [0.0]).fnir_at_fpir
+    assert found["0.01"] > found["0.1"] > 0
