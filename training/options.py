@@ -13,7 +13,7 @@ from training.photos import data_folder
 console = Console()
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The experiment, a TOML file.")]
-DataOption = Annotated[Path | None, typer.Option("--data", help="Holds lfw/; default: FACETWIN_DATA, ../shared/data or data.")]
+DataOption = Annotated[Path | None, typer.Option("--data", help="Holds lfw/; default: FACETWIN_DATA or data.")]
 BuildOption = Annotated[Path, typer.Option("--build", help="Where crops, checkpoints and reports go.")]
 BundleOption = Annotated[str | None, typer.Option("--bundle", help="A name or a path; default: the config's.")]
 UrlOption = Annotated[str, typer.Option("--through", metavar="URL", help="A running service.")]
