@@ -7,6 +7,7 @@ from model.bundle import find_bundle, load_bundle, shipped_bundles
 from training.card import describe, fill
 from training.photos import DataError
 
+ROWS = "<!-- figures: rows -->\n<!-- end -->\n"
 CARD = Path(__file__).parents[2] / "model" / "MODEL_CARD.md"
 
 
@@ -19,9 +20,11 @@ def test_the_card_shows_the_figures_of_the_shipped_bundles() -> None:
 def test_only_the_place_of_a_bundle_is_written_anew() -> None:
     bundle = load_bundle(find_bundle("lfw"))
     card = "before\n<!-- figures: lfw -->\nSTALE\n<!-- end -->\nbetween\n<!-- figures: other -->\nkept\n<!-- end -->\n"
+    card = f"{card}{ROWS}"
     filled = fill(card, [bundle])
     assert filled.startswith("before\n<!-- figures: lfw -->\n| | |\n")
-    assert filled.endswith("<!-- end -->\nbetween\n<!-- figures: other -->\nkept\n<!-- end -->\n")
+    assert "<!-- end -->\nbetween\n<!-- figures: other -->\nkept\n<!-- end -->\n" in filled
+    assert "| `omniglot` |" in filled
     assert "STALE" not in filled
     assert bundle.metadata.encoder_id[:16] in filled
     assert fill(filled, [bundle]) == filled

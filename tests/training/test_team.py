@@ -73,7 +73,8 @@ def test_two_processes_train_what_one_does(faces: PreparedFaces, tmp_path: Path)
         shared = torch.load(tmp_path / f"gradients-{rank}.pt", weights_only=True)
         assert shared.keys() == alone.keys()
         for name, gradient in alone.items():
-            torch.testing.assert_close(shared[name], gradient, atol=1e-6, rtol=1e-3)
+            # Sums of other orders: each gradient as a whole is the same, its smallest entries need not be.
+            assert (shared[name] - gradient).norm() <= 5e-3 * gradient.norm()
     assert len(losses(tmp_path / "one")) == 6
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-3)
     one, two = (torch.load(tmp_path / name / "last.pt", weights_only=True) for name in ("one", "two"))
