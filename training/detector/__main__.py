@@ -17,6 +17,25 @@ DetectorOption = Annotated[Path, typer.Option("--config", help="The training, a 
 
 
 @app.command()
+def show(
+    target: Annotated[Path, typer.Argument(help="A picture file.")] = Path("build/detector/composites.png"),
+    config: DetectorOption = CONFIG,
+    data: DataOption = None,
+    build: BuildOption = DEFAULT_BUILD,
+) -> None:
+    """Draws composites with the faces taught on them, to look at before a training."""
+    from training.detector.composites import Composer, sheet
+
+    settings = load_detector_config(config)
+    learned, _, _ = split(settings, data or data_folder(), build)
+    some = TaughtPhotos(learned.photos[:200], learned.faces[:200])
+    composer = Composer(some, settings.composites, settings.people.least_score, settings.training.seed)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sheet([composer.composite(number) for number in range(16)]).save(target)
+    console.print(f"Sixteen composites are in {target}: faces green, places where nothing is taught red.")
+
+
+@app.command()
 def train(config: DetectorOption = CONFIG, data: DataOption = None, build: BuildOption = DEFAULT_BUILD) -> None:
     """Trains, or goes on where it was interrupted; runs the teacher first where that has not been done."""
     import torch

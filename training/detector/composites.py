@@ -2,6 +2,7 @@
 that faces of every size, slant and place come with their boxes and landmarks, and so do places without any."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -162,3 +163,22 @@ def texture(rng: np.random.Generator, width: int, height: int) -> Pixels:
         else:
             draw.line([x, y, rng.uniform(0, width), rng.uniform(0, height)], fill=shade, width=max(int(reach / 3), 1))
     return np.array(picture)
+
+
+def sheet(composites: Sequence[Composite], across: int = 4) -> Image.Image:
+    """The composites side by side, with boxes and landmarks drawn in."""
+    size = composites[0].pixels.shape[0]
+    page = Image.new("RGB", (across * size, -(-len(composites) // across) * size))
+    for number, each in enumerate(composites):
+        picture = Image.fromarray(each.pixels)
+        draw = ImageDraw.Draw(picture)
+        for box in each.unsure:
+            draw.rectangle(box.tolist(), outline="red")
+        for face in each.faces:
+            draw.rectangle(face[:4].tolist(), outline="lime")
+            for (x, y), colour in zip(
+                face[4:].reshape(5, 2), ("red", "blue", "yellow", "magenta", "cyan"), strict=True
+            ):
+                draw.ellipse([x - 2, y - 2, x + 2, y + 2], fill=colour)
+        page.paste(picture, (number % across * size, number // across * size))
+    return page

@@ -4,8 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
-from training.detector.composites import Composer, texture
+from training.detector.__main__ import app
+from training.detector.composites import Composer, sheet, texture
 from training.detector.config import CONFIG, CompositeConfig, load_detector_config
 from training.detector.teacher import TaughtPhotos
 from training.photos import Photo
@@ -87,3 +89,17 @@ def test_what_covers_a_face_does_not_unmake_it(taught: TaughtPhotos, config: Com
     covered = composer(taught, replace(config, covered=1.0, glasses=1.0)).composite(3)
     np.testing.assert_array_equal(plain.faces, covered.faces)
     assert not np.array_equal(plain.pixels, covered.pixels)
+
+
+def test_a_sheet_shows_every_composite(taught: TaughtPhotos, config: CompositeConfig) -> None:
+    made = [composer(taught, config).composite(number) for number in range(5)]
+    page = np.array(sheet(made))
+    assert page.shape == (256, 512, 3)
+    assert (page[:128, :128] != made[0].pixels).any()  # drawn upon
+    assert not page[128:, 128:].any()  # there are no more
+
+
+def test_the_commands_are_those_that_the_documents_name() -> None:
+    result = CliRunner().invoke(app, ["--help"])
+    assert "train" in result.output
+    assert CliRunner().invoke(app, ["train", "--help"]).exit_code == 0
