@@ -15,6 +15,7 @@ from training.detector.config import CompositeConfig
 from training.detector.teacher import TaughtPhotos
 
 MIRRORED = np.array([1, 0, 2, 4, 3])  # left and right change places
+COLOURS = ("red", "blue", "yellow", "magenta", "cyan")  # of the landmarks on a sheet
 VISIBLE = 0.5  # share of a box inside its cell from which on the face counts
 
 
