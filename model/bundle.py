@@ -152,9 +152,9 @@ def load_bundle(path: Path, device: str = "cpu") -> Bundle:
 
 
 def encoder_id(state: Mapping[str, Tensor], metadata: BundleMetadata) -> str:
-    """SHA-256 over the weights (preprocessing constants among them), the alignment and whether the mirror image is
-    averaged in: two encoders with the same id give the same vectors. Calibration, detector and file layout do not
-    enter."""
+    """SHA-256 over the weights (preprocessing constants among them), the alignment, whether the mirror image is
+    averaged in, and to what side a crop is scaled, if it is: two encoders with the same id give the same vectors.
+    Calibration, detector and file layout do not enter."""
     digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
         digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
@@ -166,6 +166,8 @@ def encoder_id(state: Mapping[str, Tensor], metadata: BundleMetadata) -> str:
     ]
     if metadata.architecture.get("mirror"):
         frame.append("mirror")
+    if metadata.architecture.get("side"):
+        frame.append(f"side {metadata.architecture['side']}")
     digest.update(json.dumps(frame).encode())
     return digest.hexdigest()
 

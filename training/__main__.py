@@ -1,9 +1,6 @@
 """`python -m training`: from photos to a bundle, step by step, and the figures through a running service."""
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,9 +8,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from model.bundle import BundleError, BundleMetadata, load_bundle, reseal
+from model.bundle import BundleMetadata, load_bundle, reseal
 from training import studies, supplies
-from training.config import Config, ConfigError
+from training.config import Config
 from training.experiment import inside
 from training.options import (
     DEFAULT_BUILD,
@@ -24,6 +21,7 @@ from training.options import (
     DataOption,
     console,
     experiment_of,
+    in_words,
 )
 from training.photos import DataError, read_pairs
 from training.rows import Row, read_rows, write_row
@@ -164,7 +162,7 @@ def evaluate(
     if through:
         report_parity(experiment, sealed.metadata, scored, through)
         return
-    command = f"python -m training evaluate --config {inside(config)}"
+    command = f"python -m training evaluate --config {inside(config)}" + (f" --bundle {bundle}" if bundle else "")
     report = run_evaluate(sealed, scored, read_pairs(experiment.lists / "pairsDevTest.txt"), command)
     if sealed.metadata.evaluation and "view2" in sealed.metadata.evaluation:
         report["view2"] = sealed.metadata.evaluation["view2"]  # that of the recipe, which `view2` measures
@@ -188,13 +186,15 @@ def evaluate(
 def _row(config: Config, metadata: BundleMetadata, report: dict[str, Any]) -> Row:
     """The TAR by which the config's weights were chosen, on the test people. Raises DataError where their pairs do not
     support that rate."""
+    from training.export import learned_from
+
     fmr = f"{config.training.validate_fmr:g}"
     tars = report["all_pairs"]["tar_at_fmr"]
     if fmr not in tars:
         raise DataError(f"The test people's pairs do not support an FMR of {fmr}.")
     return Row(
         config.name,
-        f"{metadata.training['data']}; from {metadata.training['started_from']}",
+        f"{learned_from(config)}; from {metadata.training['started_from']}",
         "every pair of LFW's peopleDevTest, standard error by bootstrap over people",
         f"TAR at FMR {fmr}",
         tars[fmr]["value"],
@@ -220,17 +220,8 @@ def everything(
     evaluate(config, data, build, bundle)
 
 
-@contextmanager
-def _in_words() -> Iterator[None]:
-    try:
-        yield
-    except (ConfigError, DataError, BundleError) as error:
-        console.print(f"[red]{error}[/red]")
-        sys.exit(1)
-
-
 def main() -> None:
-    with _in_words():
+    with in_words():
         app()
 
 

@@ -3,7 +3,7 @@
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass as checked
@@ -151,6 +151,15 @@ def is_of(saved: object, config: object) -> bool:
         return noted == config
     except ValidationError:
         return False
+
+
+class Trains(Protocol):
+    """Any config, a dataclass, that says how to take steps."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def training(self) -> TrainingConfig: ...
 
 
 def load_config(path: Path) -> Config:

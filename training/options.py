@@ -1,14 +1,18 @@
 """What the commands of `python -m training` share: their options, and the experiment that the options name."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
-from training.config import load_config
+from model.bundle import BundleError
+from training.config import ConfigError, load_config
 from training.experiment import CONFIGS, Experiment
-from training.photos import data_folder
+from training.photos import DataError, data_folder
 
 console = Console()
 
@@ -24,3 +28,13 @@ DEFAULT_BUILD: Final = Path("build")
 def experiment_of(config: Path, data: Path | None, build: Path, *, needs_lfw: bool = True) -> Experiment:
     """Raises DataError where LFW is needed and neither named nor found."""
     return Experiment(load_config(config), data or (data_folder() if needs_lfw else Path("data")), build)
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """What somebody can mend is told without a traceback, and the program ends with 1."""
+    try:
+        yield
+    except (ConfigError, DataError, BundleError) as error:
+        console.print(f"[red]{error}[/red]")
+        sys.exit(1)

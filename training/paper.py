@@ -42,11 +42,11 @@ class PaperVerifier(nn.Module):
 
 
 def _start(layer: nn.Module) -> None:
-    """The paper's starting weights, section 3.2, but for the fully connected layers: normal with deviation 0.2 there
-    drives thousands of inputs into the flat ends of the sigmoid, from which Adam does not bring them back."""
+    """Not the paper's starting weights, section 3.2, but He's for its convolutions (He et al. 2015)."""
     if isinstance(layer, nn.Conv2d):
+        assert layer.bias is not None
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        nn.init.zeros_(layer.bias) if layer.bias is not None else None
+        nn.init.zeros_(layer.bias)
 
 
 class PairCrossEntropy(nn.Module):

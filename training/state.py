@@ -10,8 +10,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from training.config import Config, ConfigError, is_of
-from training.detector.config import DetectorConfig
+from training.config import ConfigError, Trains, is_of
 from training.provenance import git_commit
 from training.team import Team
 
@@ -21,7 +20,7 @@ Network = TypeVar("Network", bound=nn.Module)
 class TrainingState(Generic[Network]):
     """Takes the steps, and keeps the best and the last of them in a folder."""
 
-    def __init__(self, encoder: Network, config: Config | DetectorConfig, team: Team) -> None:
+    def __init__(self, encoder: Network, config: Trains, team: Team) -> None:
         self.encoder, self.config, self._team = encoder, config, team
         self.average = deepcopy(encoder).requires_grad_(False)
         decayed = [p for p in encoder.parameters() if p.dim() > 1]

@@ -91,6 +91,8 @@ def joined() -> Iterator[Team]:
     if "WORLD_SIZE" not in os.environ:
         yield Team()
         return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(pick_device())  # where NCCL sends from; without it, every process would use the first GPU
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     try:
         yield Team(dist.get_rank(), dist.get_world_size())

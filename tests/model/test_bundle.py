@@ -57,6 +57,10 @@ def test_the_encoder_id_follows_weights_and_alignment_and_nothing_else(bundle: B
     assert encoder_id(state, replace(bundle.metadata, template=moved)) != mine
     name = next(iter(state))
     assert encoder_id({**state, name: state[name] + 1}, bundle.metadata) != mine
+    for option in ({"mirror": True}, {"side": 24}):
+        assert (
+            encoder_id(state, replace(bundle.metadata, architecture={**bundle.metadata.architecture, **option})) != mine
+        )
 
 
 def test_a_network_that_computes_something_else_fails_its_check(bundle: Bundle) -> None:

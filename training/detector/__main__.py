@@ -9,7 +9,7 @@ from rich.table import Table
 from training.data import hash_place
 from training.detector.config import CONFIG, DetectorConfig, load_detector_config
 from training.detector.teacher import TaughtPhotos, teach
-from training.options import DEFAULT_BUILD, BuildOption, DataOption, console
+from training.options import DEFAULT_BUILD, BuildOption, DataOption, console, in_words
 from training.photos import data_folder, find_photos, lfw_photos, read_people
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
@@ -63,7 +63,8 @@ def split(config: DetectorConfig, data: Path, build: Path) -> tuple[TaughtPhotos
 
 
 def main() -> None:
-    app()
+    with in_words():
+        app()
 
 
 if __name__ == "__main__":  # worker processes import this module too

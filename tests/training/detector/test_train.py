@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from model.images import Pixels
 from training.config import ConfigError
 from training.detector.config import CONFIG, DetectorConfig, load_detector_config
 from training.detector.teacher import TaughtPhotos, teach
@@ -44,15 +45,33 @@ def test_the_teacher_sees_a_face_on_every_photo(taught: TaughtPhotos) -> None:
     assert {photo.person for photo in taught.of(people).photos} == people
 
 
+class Interrupted(TaughtPhotos):
+    """Photos of which the n-th look is interrupted."""
+
+    looks = 0
+
+    def pixels(self, row: int) -> Pixels:
+        Interrupted.looks += 1
+        if Interrupted.looks > len(self.photos):  # the second validation
+            raise KeyboardInterrupt
+        return super().pixels(row)
+
+
 def test_training_resumes_exactly(taught: TaughtPhotos, small: DetectorConfig, tmp_path: Path) -> None:
     train(small, taught, taught, tmp_path / "whole")
-    stopped = tmp_path / "stopped"
-    train(replace(small, training=replace(small.training, patience=1)), taught, taught, stopped)
-    saved = torch.load(stopped / "last.pt", weights_only=True)
-    assert saved["step"] in (2, 4)
-    with pytest.raises(ConfigError, match="another config"):
-        train(small, taught, taught, stopped)
-    whole = torch.load(tmp_path / "whole" / "last.pt", weights_only=True)
-    assert whole["step"] == 4
+    with pytest.raises(KeyboardInterrupt):
+        train(small, taught, Interrupted(taught.photos, taught.faces), tmp_path / "stopped")
+    assert torch.load(tmp_path / "stopped" / "last.pt", weights_only=True)["step"] == 2
+    train(small, taught, taught, tmp_path / "stopped")
+    whole, stopped = (torch.load(tmp_path / run / "last.pt", weights_only=True) for run in ("whole", "stopped"))
+    assert whole["step"] == stopped["step"] == 4
     assert [entry["step"] for entry in whole["history"]] == [2, 4]
     assert set(whole["history"][0]) >= {"score", "recall", "false_positives", "landmark_error"}
+    for name, tensor in whole["encoder"].items():
+        torch.testing.assert_close(stopped["encoder"][name], tensor, atol=0, rtol=0)
+
+
+def test_a_checkpoint_of_another_config_is_refused(taught: TaughtPhotos, small: DetectorConfig, tmp_path: Path) -> None:
+    train(small, taught, taught, tmp_path)
+    with pytest.raises(ConfigError, match="another config"):
+        train(replace(small, batch=3), taught, taught, tmp_path)
