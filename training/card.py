@@ -100,7 +100,8 @@ def _accuracy(report: Any) -> list[str]:
         view2 = report["view2"]
         tars = " and ".join(f"{tar:.1%} at FMR {float(fmr):g}" for fmr, tar in view2["tar_at_fmr"].items())
         parts.append(
-            f"View 2, ten fold models of the recipe that this names, none of them these weights: `{view2['command']}` ({view2['machine']}): accuracy "
+            "View 2, ten fold models of the recipe that this command names, none of them the weights in the file: "
+            f"`{view2['command']}` ({view2['machine']}): accuracy "
             f"**{view2['accuracy']['value']:.2%}** +- {view2['accuracy']['standard_error']:.2%} (mean and standard "
             f"error over the folds, thresholds from validation people of the other nine); TAR {tars}."
         )
@@ -118,8 +119,8 @@ def _open_set(found: Any) -> str:
         [
             f"Open-set identification: half of these people, {found['gallery']}, enrolled from one photo each; "
             f"{found['mated_probes']:,} other photos of them and {found['stranger_probes']:,} of the other half "
-            f"searched; ten draws, thresholds of these very people. Rank-1 {found['rank1']:.1%}; FNIR {at}. The service takes FPIR for 1 - (1 - FMR)^N; "
-            "beside it what it was:",
+            f"searched; ten draws, thresholds set on these very people. Rank-1 {found['rank1']:.1%}; FNIR {at}. The "
+            "service takes FPIR for 1 - (1 - FMR)^N; beside it what it was:",
             "",
             "| FMR | threshold | FPIR | 1 - (1 - FMR)^N | FNIR |",
             "| --- | --- | --- | --- | --- |",

@@ -21,7 +21,7 @@ STARTS = {
 }
 DATA = {
     "lfw": "Labeled Faces in the Wild (Huang et al. 2007), training people",
-    "celeba-training": "CelebA (Liu et al. 2015; NON-COMMERCIAL research only), official training and validation partitions",
+    "celeba-training": "CelebA (Liu et al. 2015; NON-COMMERCIAL research), training and validation partitions",
 }
 LICENCES = {
     "lfw": "LFW: a research benchmark of press photos of public figures",
