@@ -1,7 +1,7 @@
 """Several processes that train one encoder, each on its share of every batch: on several GPUs, or several hosts.
 
-`.venv/bin/torchrun --nproc-per-node 2 -m training train --config FILE` starts them. The loss sees the whole batch in
-every process, so that it is the very loss of one process; each process differentiates it by its own share alone, and the
+`.venv/bin/torchrun --nproc-per-node 2 -m training train --config FILE` starts them. The loss sees the whole batch
+in every process, so it is the very loss of one process; each process differentiates it by its own share alone, and the
 gradients are added up.
 """
 
