@@ -31,12 +31,20 @@ class Composite:
 class Composer:
     """Makes the composite of a number, always the same for the same seed."""
 
-    def __init__(self, taught: TaughtPhotos, config: CompositeConfig, least_score: float, seed: int) -> None:
-        """Keeps the decoded photos in memory. A face counts from the teacher's `least_score` on."""
+    def __init__(
+        self,
+        taught: TaughtPhotos,
+        config: CompositeConfig,
+        least_score: float,
+        seed: int,
+        faceless: Sequence[Pixels] = (),
+    ) -> None:
+        """Keeps the decoded photos in memory. A face counts from the teacher's `least_score` on. `faceless`: pictures
+        that show none anywhere, uint8 (H, W, 3)."""
         self._photos = [taught.pixels(row) for row in range(len(taught.photos))]
         self._faces, self._least_score = taught.faces, least_score
         self._with_face = [row for row, faces in enumerate(taught.faces) if (faces[:, 4] >= least_score).any()]
-        self._config, self._seed = config, seed
+        self._config, self._seed, self._faceless = config, seed, faceless
 
     def composite(self, number: int) -> Composite:
         rng = np.random.default_rng((self._seed, number))
@@ -74,6 +82,9 @@ class Composer:
 
     def _background(self, rng: np.random.Generator, width: int, height: int) -> Pixels:
         """A part of a photo that shows no face, or a made-up texture."""
+        if self._faceless and rng.random() < self._config.faceless:
+            picture = self._faceless[int(rng.integers(len(self._faceless)))]
+            return _part(rng, picture, rng.uniform(0.2, 1.0), width, height)
         for _ in range(4):
             row = int(rng.integers(len(self._photos)))
             photo, found = self._photos[row], self._faces[row]
@@ -107,6 +118,17 @@ class Composer:
                 x, y = rng.uniform(left, right - wide), rng.uniform(top, bottom - tall)
                 draw.rectangle([x, y, x + wide, y + tall], fill=tuple(int(level) for level in rng.integers(0, 256, 3)))
         return np.array(picture)
+
+
+def _part(rng: np.random.Generator, picture: Pixels, share: float, width: int, height: int) -> Pixels:
+    """This share of a picture's sides, somewhere on it, turned by quarters and mirrored at random."""
+    tall, wide = (max(int(side * share), 8) for side in picture.shape[:2])
+    top, left = rng.integers(picture.shape[0] - tall + 1), rng.integers(picture.shape[1] - wide + 1)
+    part = np.rot90(picture[top : top + tall, left : left + wide], int(rng.integers(4)))
+    if rng.random() < 0.5:
+        part = part[:, ::-1]
+    image = Image.fromarray(np.ascontiguousarray(part))
+    return np.array(image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0))
 
 
 def _paste(photo: Pixels, linear: NDArray[np.float64], shift: NDArray[np.float64], background: Pixels) -> Pixels:

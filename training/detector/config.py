@@ -25,7 +25,7 @@ class PeopleConfig:
 class CompositeConfig:
     """Pictures of `size` pixels made of `grids` x `grids` photos, drawn alike. A face takes `least_share` to
     `most_share` of its cell's side, turned by up to `rotation` degrees; smaller than `least_side` pixels, or less than
-    half inside, it is left out of the loss. The others are chances."""
+    half inside, it is left out of the loss. `pictures`: see training/detector/negatives.py. The others are chances."""
 
     size: int
     grids: tuple[int, ...]
@@ -36,6 +36,8 @@ class CompositeConfig:
     empty: float  # a cell without a face
     covered: float  # something before a part of a face
     glasses: float
+    pictures: tuple[str, ...]
+    faceless: float  # a background is part of one of `pictures`
 
 
 @checked(frozen=True, config=STRICT)

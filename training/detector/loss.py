@@ -21,6 +21,7 @@ REACH: Final = 1.5  # cells from a face's middle that answer for it ...
 CORE: Final = 0.35  # ... and not further than this share of its side
 NOBODY: Final = -1
 UNSURE: Final = -2  # neither a face nor none
+EXACT: Final = 0.2  # twentieths of a face's side within which a landmark's error weighs less and less
 FOCUS: Final = 2.0  # how much more a wrong score weighs than a nearly right one
 
 
@@ -73,7 +74,8 @@ def detection_loss(
         box_loss = box_loss + generalized_box_iou_loss(guess[:, :4], true[:, :4], reduction="sum")
         side = (true[:, 2:4] - true[:, :2]).prod(dim=1).sqrt()
         apart = (guess[:, 5:] - true[:, 4:]) / side[:, None] * 20  # in twentieths of the side
-        landmark_loss = landmark_loss + F.smooth_l1_loss(apart, torch.zeros_like(apart), reduction="none").mean(1).sum()
+        apart = F.smooth_l1_loss(apart, torch.zeros_like(apart), reduction="none", beta=EXACT)
+        landmark_loss = landmark_loss + apart.mean(1).sum()
         count += len(cells)
     sure = torch.stack(answers) != UNSURE
     error = F.binary_cross_entropy_with_logits(odds, wanted, reduction="none")
