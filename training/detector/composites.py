@@ -64,20 +64,24 @@ class Composer:
     def _cell(self, rng: np.random.Generator, width: int, height: int) -> Composite:
         background = self._background(rng, width, height)
         if rng.random() < self._config.empty:
-            return Composite(background, np.zeros((0, 14), np.float32), np.zeros((0, 4), np.float32))
+            return _empty(background)
         row = int(rng.choice(self._with_face))
         found = self._faces[row]
         main = found[int(rng.choice(np.flatnonzero(found[:, 4] >= self._least_score)))]
         side = math.sqrt(float((main[2] - main[0]) * (main[3] - main[1])))
         shares = np.log([self._config.least_share, self._config.most_share])
         zoom = math.exp(rng.uniform(*shares)) * min(width, height) / side
-        angle = math.radians(float(np.clip(rng.normal(0, 0.4), -1, 1)) * self._config.rotation)
+        turned = rng.random() < self._config.turned
+        degrees = rng.uniform(75, 285) if turned else float(np.clip(rng.normal(0, 0.4), -1, 1)) * self._config.rotation
+        angle = math.radians(degrees)
         mirror = -1.0 if rng.random() < 0.5 else 1.0
         turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
         linear = zoom * turn @ np.diag([mirror, 1.0])  # photo -> cell
         middle = main[:4].reshape(2, 2).mean(axis=0)
         shift = rng.uniform(0.05, 0.95, 2) * (width, height) - linear @ middle
         pixels = _paste(self._photos[row], linear, shift, background)
+        if turned:
+            return _empty(pixels)
         return _labelled(pixels, found, linear, shift, zoom, mirror < 0, self._least_score, self._config.least_side)
 
     def _background(self, rng: np.random.Generator, width: int, height: int) -> Pixels:
@@ -118,6 +122,10 @@ class Composer:
                 x, y = rng.uniform(left, right - wide), rng.uniform(top, bottom - tall)
                 draw.rectangle([x, y, x + wide, y + tall], fill=tuple(int(level) for level in rng.integers(0, 256, 3)))
         return np.array(picture)
+
+
+def _empty(pixels: Pixels) -> Composite:
+    return Composite(pixels, np.zeros((0, 14), np.float32), np.zeros((0, 4), np.float32))
 
 
 def _part(rng: np.random.Generator, picture: Pixels, share: float, width: int, height: int) -> Pixels:

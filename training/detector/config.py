@@ -34,6 +34,7 @@ class CompositeConfig:
     rotation: float
     least_side: float
     empty: float  # a cell without a face
+    turned: float  # a face on its side or its head, which is none: turning the photo is model/detection.py's affair
     covered: float  # something before a part of a face
     glasses: float
     pictures: tuple[str, ...]

@@ -47,7 +47,7 @@ def compare(found: Sequence[Faces], taught: Sequence[Faces], least_score: float)
             best = np.where(free & (theirs[:, 4] >= DOUBTFUL), overlap[row], 0.0)
             partner = int(best.argmax()) if len(theirs) else 0
             if not len(theirs) or best[partner] < OVERLAP:
-                wrong += not len(theirs) or overlap[row].max() < OVERLAP
+                wrong += int(not len(theirs) or overlap[row].max() < OVERLAP)
                 continue
             free[partner] = False
             if sure[partner]:
