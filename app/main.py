@@ -21,9 +21,10 @@ from app.inference.encoder import TorchEncoder, resolve_device, share_cores
 from app.inference.workers import Workers
 from app.settings import Settings, load_settings
 from app.verification import FaceService
-from model.bundle import Bundle, BundleError, find_bundle, load_bundle
-from model.detection import MtcnnDetector
+from model.bundle import Bundle, find_bundle, load_bundle
+from model.detection import open_detector
 from model.pipeline import PhotoReader
+from model.scripted import BundleError
 
 log = logging.getLogger("facetwin")
 
@@ -46,13 +47,13 @@ Assembly = Callable[[Settings], AbstractAsyncContextManager[Parts]]
 
 @asynccontextmanager
 async def assemble(settings: Settings) -> AsyncIterator[Parts]:
-    """The real parts. Raises BundleError, GalleryError, ValueError where a setting names something unusable."""
+    """The real parts. Raises GalleryError, ValueError where a setting names something unusable."""
     device = resolve_device(settings.device)
     share_cores(settings.threads)
     bundle = await asyncio.to_thread(load_bundle, find_bundle(settings.bundle), device)
     metadata = bundle.metadata
     reader = PhotoReader(
-        await asyncio.to_thread(MtcnnDetector, device),
+        await asyncio.to_thread(open_detector, settings.detector, device),
         metadata.template_array,
         metadata.crop_size,
         settings.image_limits,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from model.detection import DetectorKind
 from model.images import MOST_PIXELS, ImageLimits
 
 PREFIX = "FACETWIN_"
@@ -23,6 +24,9 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     bundle: str = Field("deploy", description="A shipped bundle's name, or the path of your own.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the networks run.")
+    detector: DetectorKind = Field(
+        DetectorKind.LOCATOR, description="What finds the faces: facetwin's own, or MTCNN from the extra `mtcnn`."
+    )
     gallery_url: str = Field("sqlite:///data/gallery.db", description="Where the templates are kept.")
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="Comma-separated; each at least 16 characters. Callers send one as `Authorization: Bearer KEY`."

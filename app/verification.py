@@ -24,8 +24,8 @@ from app.inference.encoder import FaceEncoder
 from app.inference.workers import Workers
 from model.bundle import BundleMetadata
 from model.calibration import Calibration, distance
-from model.detection import Face
 from model.errors import PhotoError
+from model.face import Face
 from model.pipeline import PhotoReader, SeenFace
 from model.quality import LOW, Quality
 from model.selection import FaceSelection

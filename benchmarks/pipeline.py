@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from model.bundle import find_bundle, load_bundle
-from model.detection import MtcnnDetector
+from model.detection import open_detector
 from model.pipeline import PhotoReader
 from model.selection import FaceSelection
 from training.photos import data_folder, find_photos, lfw_photos
@@ -36,7 +36,7 @@ def main() -> None:
     console = Console()
     bundle = load_bundle(find_bundle("deploy"))
     metadata = bundle.metadata
-    reader = PhotoReader(MtcnnDetector(), metadata.template_array, metadata.crop_size)
+    reader = PhotoReader(open_detector(), metadata.template_array, metadata.crop_size)
     photos = find_photos(lfw_photos(data_folder()))
     some = [photo.read() for photo in photos[:: len(photos) // PHOTOS]]
     reader.read(some[0], FaceSelection.CENTRAL)  # warms up

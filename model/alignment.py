@@ -23,6 +23,14 @@ def chip_template(size: int) -> NDArray[np.float64]:
     return np.array(CHIP_TEMPLATE, np.float64) * (size / CHIP_SIZE)
 
 
+def template_for(frame: NDArray[np.floating], template: NDArray[np.floating]) -> NDArray[np.float64]:
+    """`template` (5, 2), which is where MTCNN's landmarks come to lie in a crop, for a detector whose landmarks lie at
+    `frame` (5, 2) of dlib's chips instead: so that the same face fills the same crop whoever found it."""
+    standard = np.array(CHIP_TEMPLATE, np.float64)
+    linear = similarity_transform(standard, np.asarray(template, np.float64))[:, :2]
+    return np.asarray(template + (np.asarray(frame, np.float64) - standard) @ linear.T, np.float64)
+
+
 def similarity_transform(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
     """The rotation, uniform scale and shift, (2, 3), that carries `source` (N, 2) nearest to `target` (N, 2) in least
     squares (Umeyama 1991; no reflection). Raises ValueError where all source points coincide."""

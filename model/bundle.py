@@ -1,13 +1,7 @@
-"""The bundle: weights, preprocessing, calibration and their story in one file. The only user of torch.jit."""
+"""The encoder's bundle: weights, preprocessing, calibration and their story in one file."""
 
-import hashlib
-import io
 import json
-import os
-import tempfile
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -19,14 +13,10 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from model.calibration import Calibration
+from model.scripted import ARTIFACTS, BundleError, Scripted, digest_of, load_scripted, save_scripted, script
 
 SCHEMA: Final = 1
-ARTIFACTS: Final = Path(__file__).parent / "artifacts"
 FLOAT32_TOLERANCE: Final = 1e-4
-
-
-class BundleError(Exception):
-    """The file is no bundle, is damaged, or does not compute what it should."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +31,7 @@ class BundleMetadata:
     crop_size: int  # pixels
     template: tuple[tuple[float, float], ...]  # where the five landmarks lie in the crop, pixels
     alignment: str
-    detector: str  # that of the training and evaluation photos
+    detector: str  # that of the photos on which it was calibrated and evaluated; `training` names its own
     architecture: Mapping[str, Any]
     training: Mapping[str, Any]  # config, command, data, licence, seed, history in brief
     git_commit: str
@@ -104,9 +94,7 @@ def find_bundle(name_or_path: str) -> Path:
 
 def create_bundle(path: Path, encoder: nn.Module, metadata: BundleMetadata) -> Bundle:
     """Scripts `encoder` whole, fills in `encoder_id`, seals golden vectors with it and writes the file atomically."""
-    encoder = encoder.eval().cpu()
-    with _jit():
-        module = torch.jit.script(encoder)
+    module = script(encoder)
     generator = torch.Generator().manual_seed(7)
     coarse = torch.rand(4, 3, 7, 7, generator=generator)
     smooth = nn.functional.interpolate(coarse, metadata.crop_size, mode="bicubic", align_corners=False)
@@ -127,38 +115,22 @@ def reseal(bundle: Bundle, **changes: Any) -> Bundle:
 
 def load_bundle(path: Path, device: str = "cpu") -> Bundle:
     """Reads a bundle and checks that its weights are those its metadata names. Raises BundleError."""
-    extra: dict[str, Any] = {"metadata.json": "", "golden.npz": ""}
+    read = load_scripted(path, device, ("crops", "vectors"))
     try:
-        with _jit():
-            module = torch.jit.load(str(path), map_location=device, _extra_files=extra)  # type: ignore[no-untyped-call]
-    except (RuntimeError, ValueError, OSError) as error:
-        raise BundleError(f"{path} cannot be read as a bundle: {str(error).splitlines()[0]}") from error
-    # torch.jit.load leaves a missing extra file empty.
-    missing = [name for name, content in extra.items() if not content]
-    if missing:
-        raise BundleError(f"{path} is not a facetwin bundle: {' and '.join(missing)} missing")
-    try:
-        metadata = TypeAdapter(BundleMetadata).validate_json(extra["metadata.json"])
+        metadata = TypeAdapter(BundleMetadata).validate_json(read.metadata)
     except ValidationError as error:
         raise BundleError(f"{path}: its metadata is not of schema {SCHEMA}: {error.errors()[0]['loc']}") from error
     if metadata.schema != SCHEMA:
         raise BundleError(f"{path} has schema {metadata.schema}; this version of facetwin reads {SCHEMA}")
-    if encoder_id(module.state_dict(), metadata) != metadata.encoder_id:
+    if encoder_id(read.module.state_dict(), metadata) != metadata.encoder_id:
         raise BundleError(f"{path}: the weights are not those that its metadata names")
-    with np.load(io.BytesIO(extra["golden.npz"]), allow_pickle=False) as arrays:
-        golden = {name: arrays[name] for name in ("crops", "vectors")}
-    module.eval()
-    return Bundle(module, metadata, golden, path)
+    return Bundle(read.module, metadata, read.golden, path)
 
 
 def encoder_id(state: Mapping[str, Tensor], metadata: BundleMetadata) -> str:
     """SHA-256 over the weights (preprocessing constants among them), the alignment, whether the mirror image is
     averaged in, and to what side a crop is scaled, if it is: two encoders with the same id give the same vectors.
     Calibration, detector and file layout do not enter."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(state.items()):
-        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     frame: list[Any] = [
         metadata.crop_size,
         [[float(v) for v in point] for point in metadata.template],
@@ -168,39 +140,10 @@ def encoder_id(state: Mapping[str, Tensor], metadata: BundleMetadata) -> str:
         frame.append("mirror")
     if metadata.architecture.get("side"):
         frame.append(f"side {metadata.architecture['side']}")
-    digest.update(json.dumps(frame).encode())
-    return digest.hexdigest()
+    return digest_of(state, json.dumps(frame))
 
 
 def _save(bundle: Bundle) -> Bundle:
-    """Writes beside the target, then renames: a reader sees the old file or the new one, never half of one."""
-    arrays = io.BytesIO()
-    np.savez(arrays, crops=bundle.golden["crops"], vectors=bundle.golden["vectors"])
-    files: dict[str, Any] = {
-        "metadata.json": json.dumps(asdict(bundle.metadata), indent=1),
-        "golden.npz": arrays.getvalue(),
-    }
-    bundle.path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=bundle.path.parent, suffix=".partial")
-    os.close(handle)
-    partial = Path(name)
-    try:
-        with _jit():
-            torch.jit.save(bundle.module, str(partial), _extra_files=files)
-        with partial.open("rb") as written:
-            os.fsync(written.fileno())
-        partial.chmod(0o644)
-        partial.replace(bundle.path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    metadata = json.dumps(asdict(bundle.metadata), indent=1)
+    save_scripted(bundle.path, Scripted(bundle.module, metadata, bundle.golden))
     return bundle
-
-
-@contextmanager
-def _jit() -> Iterator[None]:
-    """torch warns that TorchScript is deprecated; it is this project's format by design."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r".*torch\.jit", category=FutureWarning)
-        warnings.filterwarnings("ignore", message=r".*torch\.jit", category=DeprecationWarning)
-        yield

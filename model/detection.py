@@ -1,102 +1,36 @@
-"""Where the faces are: the detector behind a protocol, and the retry in four orientations."""
+"""Where the faces are: which detector looks, and the retry in four orientations."""
 
-from dataclasses import dataclass
-from typing import Final, Protocol
+from enum import StrEnum
 
 import numpy as np
-import torch
-from facenet_pytorch import MTCNN
 from numpy.typing import NDArray
-from PIL import Image
 
+from model.face import Face, FaceDetector
 from model.images import Pixels
-
-# Three more looks at a turned photo are three more chances to take something else for a face.
-TURNED_MIN_SCORE: Final = 0.95
-
-# Left and right are the viewer's: the eye with the smaller x of an upright face comes first.
-LANDMARKS: Final = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+from model.scripted import BundleError
 
 
-@dataclass(frozen=True)
-class Face:
-    """A face in pixels of the photo as sent (EXIF applied); pixel centres lie at halves.
+class DetectorKind(StrEnum):
+    """What can find faces."""
 
-    `rotation` is how far the photo had to be turned counter-clockwise (0, 90, 180, 270 degrees) for the face to be
-    found; the coordinates are those of the unturned photo all the same.
-    """
-
-    box: NDArray[np.float32]  # (4,) left, top, right, bottom
-    landmarks: NDArray[np.float32]  # (5, 2) x, y in the order of LANDMARKS
-    score: float  # 0..1, the detector's confidence
-    rotation: int = 0
-
-    @property
-    def area(self) -> float:
-        """Square pixels of the box."""
-        left, top, right, bottom = (float(v) for v in self.box)
-        return max(right - left, 0.0) * max(bottom - top, 0.0)
+    LOCATOR = "locator"  # facetwin's own, a single pass over the photo
+    MTCNN = "mtcnn"  # the locator's teacher, a cascade; an optional extra
 
 
-class FaceDetector(Protocol):
-    """Finds upright faces."""
+def open_detector(kind: DetectorKind = DetectorKind.LOCATOR, device: str = "cpu") -> FaceDetector:
+    """The detector, checked and ready. Raises BundleError where it cannot be had."""
+    if kind is DetectorKind.LOCATOR:
+        from model.locator_bundle import LOCATOR, load_locator
+        from model.single_pass import SinglePassDetector
 
-    @property
-    def name(self) -> str:
-        """Name and version; stored with every template, since landmarks differ between detectors."""
-        ...
-
-    def detect(self, image: Pixels) -> list[Face]:
-        """Every face of an RGB image, uint8 (H, W, 3), best score first; an empty list where there is none."""
-        ...
-
-
-class MtcnnDetector:
-    """MTCNN (Zhang et al. 2016, 'Joint Face Detection and Alignment using Multitask Cascaded Convolutional
-    Networks'), the weights of facenet-pytorch 2.5.3.
-
-    The long side is scaled down to `max_side` pixels first, so that the cost is bounded; after that, faces smaller
-    than `min_face` pixels are not found.
-    """
-
-    name = "mtcnn-facenet-2.5.3"
-
-    def __init__(self, device: str = "cpu", max_side: int = 640, min_face: int = 40) -> None:
-        self._max_side = max_side
-        self._min_face = min_face
-        self._mtcnn = MTCNN(keep_all=True, min_face_size=min_face, device=torch.device(device))
-
-    def detect(self, image: Pixels) -> list[Face]:
-        height, width = image.shape[:2]
-        scale = min(1.0, self._max_side / max(height, width))
-        size = (max(round(width * scale), 1), max(round(height * scale), 1))
-        if min(size) < self._min_face:
-            return []  # not even one level of MTCNN's pyramid
-        picture = Image.fromarray(image)
-        if scale < 1.0:
-            picture = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-        boxes, scores, landmarks = self._run(picture)
-        if boxes is None or scores is None or landmarks is None:
-            return []
-        back = np.array([width / size[0], height / size[1]], dtype=np.float32)
-        faces = [
-            Face(
-                box=np.asarray(box, np.float32) * np.tile(back, 2),
-                landmarks=np.asarray(points, np.float32) * back,
-                score=float(score),
-            )
-            for box, score, points in zip(boxes, scores, landmarks, strict=True)
-        ]
-        return sorted(faces, key=lambda face: -face.score)
-
-    def _run(self, picture: Image.Image) -> tuple[list[object] | None, list[float] | None, list[object] | None]:
-        try:
-            boxes, scores, landmarks = self._mtcnn.detect(picture, landmarks=True)
-        except RuntimeError as error:
-            if "non-empty list" in str(error):  # every candidate box degenerate: facenet-pytorch concatenates nothing
-                return None, None, None
-            raise
-        return (None, None, None) if boxes is None else (list(boxes), list(scores), list(landmarks))
+        bundle = load_locator(LOCATOR, device)
+        bundle.self_check()  # which warms the network up, too
+        return SinglePassDetector(bundle)
+    try:
+        from model.mtcnn import MtcnnDetector
+    except ModuleNotFoundError as error:
+        raise BundleError("MTCNN is an extra of facetwin: install it with `pip install 'facetwin[mtcnn]'`.") from error
+    return MtcnnDetector(device)
 
 
 def detect_any_orientation(detector: FaceDetector, image: Pixels) -> list[Face]:
@@ -107,7 +41,8 @@ def detect_any_orientation(detector: FaceDetector, image: Pixels) -> list[Face]:
     while not faces and turns < 3:
         turns += 1
         turned = np.ascontiguousarray(np.rot90(image, turns))
-        found = [face for face in detector.detect(turned) if face.score >= TURNED_MIN_SCORE]
+        # Three more looks at a turned photo are three more chances to take something else for a face.
+        found = [face for face in detector.detect(turned) if face.score >= detector.turned_score]
         faces = [_turn_back(face, turns, image.shape[1], image.shape[0]) for face in found]
     return faces
 

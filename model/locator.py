@@ -11,12 +11,13 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.ops import nms
+from torchvision.ops import box_iou, nms
 
 LEVELS: Final = 3
 FIRST_STRIDE: Final = 8.0  # pixels a cell of the finest map; the next ones have twice and four times as many
 COARSEST: Final = 32
 VALUES: Final = 15  # of a face: left, top, right, bottom, score, then x and y of each landmark
+SAME: Final = 0.6  # intersection over union from which on two answers mean the same face
 LARGEST_EXPONENT: Final = 5.0  # of a side's distance from its cell, in cells: keeps an untrained network finite
 
 
@@ -48,7 +49,8 @@ class FaceLocator(nn.Module):
         found: list[Tensor] = []
         for faces in decode(self.maps(images.permute(0, 3, 1, 2).float())):
             likely = faces[faces[:, 4] >= least_score]
-            found.append(likely[nms(likely[:, :4], likely[:, 4], self.most_overlap)])
+            kept = likely[nms(likely[:, :4], likely[:, 4], self.most_overlap)]
+            found.append(torch.cat([kept[:, :5], agreed(kept, likely)], dim=1))
         return found
 
     @torch.jit.export
@@ -102,6 +104,14 @@ def _head(channels: int) -> nn.Sequential:
     with torch.no_grad():
         last.bias[4] = -4.6  # a hundredth of the cells is the middle of a face: where the loss starts calm
     return nn.Sequential(Separable(channels, channels), Separable(channels, channels), last)
+
+
+def agreed(kept: Tensor, likely: Tensor, least_overlap: float = SAME) -> Tensor:
+    """Faces (F, VALUES) and all answers of which they are the best (N, VALUES) -> their landmarks (F, 10): the mean of
+    the answers that mean the same face, the likelier ones weighing more."""
+    same = box_iou(kept[:, :4], likely[:, :4]) >= least_overlap  # (F, N)
+    weight = torch.where(same, likely[:, 4].square(), torch.zeros_like(likely[:, 4]))
+    return weight @ likely[:, 5:] / weight.sum(dim=1, keepdim=True)
 
 
 def centres(rows: int, columns: int, stride: float, device: torch.device) -> Tensor:

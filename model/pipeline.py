@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.alignment import align
-from model.detection import Face, FaceDetector, detect_any_orientation
+from model.alignment import align, template_for
+from model.detection import detect_any_orientation
+from model.face import Face, FaceDetector
 from model.images import ImageLimits, Pixels, decode_image
 from model.quality import Quality, assess_quality
 from model.selection import FaceSelection, select_face
@@ -41,9 +42,10 @@ class PhotoReader:
     def __init__(
         self, detector: FaceDetector, template: NDArray[np.floating], size: int, limits: ImageLimits | None = None
     ) -> None:
-        """`template` (5, 2): where the landmarks come to lie in crops of `size` pixels."""
+        """`template` (5, 2): where MTCNN's landmarks come to lie in crops of `size` pixels, and other detectors' beside
+        them (see `template_for`)."""
         self.detector = detector
-        self._template, self._size, self._limits = template, size, limits
+        self._template, self._size, self._limits = template_for(detector.frame, template), size, limits
 
     def read(self, data: bytes, selection: FaceSelection) -> SeenFace:
         """The face that is meant. Raises what decode_image and select_face raise."""

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from model.detection import Face
+from model.face import Face
 from model.images import Pixels
 
 # Below LOW a photo earns a warning at enrolment.

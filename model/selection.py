@@ -5,8 +5,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from model.detection import Face
 from model.errors import NoFaceFound, SeveralFaces
+from model.face import Face
 
 
 class FaceSelection(StrEnum):

@@ -116,14 +116,15 @@ def calibrate(
         description = f"{photos.name}: {len(set(faces.people))} people, {len(scored.names)} photos, every pair"
         command += f" --photos {photos.name}"
     else:
-        scored = score(sealed, experiment.faces, experiment.split.calibration)
+        faces = experiment.served
+        scored = score(sealed, faces, experiment.split.calibration)
         people = len(experiment.split.calibration)
         description = f"{people} calibration people of LFW's peopleDevTrain ({len(scored.names)} photos), every pair"
     pairs = scored.all_pairs()
     found = run_calibrate(pairs, experiment.config.calibration.default_fmr, description, command)
     if errors:
         found = without_label_errors(found, scored.without(errors).all_pairs(), errors)
-    reseal(replace(sealed, path=out) if out else sealed, calibration=found)
+    reseal(replace(sealed, path=out) if out else sealed, calibration=found, detector=faces.detector)
     name = out.stem if out else sealed.metadata.name
     plots = Path("docs/plots") if sealed.path == experiment.shipped and not out else build / "plots"
     plot_det(
@@ -158,7 +159,7 @@ def evaluate(
         return
     if pairs:
         raise DataError("--pairs goes with --photos: name the folder that the pairs are in.")
-    scored = score(sealed, experiment.faces, experiment.split.test)
+    scored = score(sealed, experiment.served, experiment.split.test)
     if through:
         report_parity(experiment, sealed.metadata, scored, through)
         return

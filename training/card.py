@@ -6,16 +6,19 @@ from typing import Any
 
 from model.bundle import Bundle, BundleMetadata
 from model.calibration import OperatingPoint
+from model.locator_bundle import LocatorMetadata
+from training.detector.describe import describe_locator, table
 from training.photos import DataError
 
 DECADES = (1e-1, 10**-1.5, 1e-2, 10**-2.5, 1e-3, 10**-3.5, 1e-4, 10**-4.5, 1e-5, 10**-5.5, 1e-6)
 
 
-def fill(card: str, bundles: list[Bundle]) -> str:
-    """The card with the text between `<!-- figures: NAME -->` and `<!-- end -->` written anew for each bundle, and for
-    the rows that the bundles carry, under the name `rows`. Raises DataError where one has no such place or a bundle
-    lacks its figures."""
+def fill(card: str, bundles: list[Bundle], locator: LocatorMetadata) -> str:
+    """The card with the text between `<!-- figures: NAME -->` and `<!-- end -->` written anew for each bundle, for the
+    rows that the bundles carry, under the name `rows`, and for the detector, under the name `detector`. Raises
+    DataError where one has no such place or lacks its figures."""
     texts = {bundle.metadata.name: describe(bundle.metadata, bundle.path.name) for bundle in bundles}
+    texts["detector"] = describe_locator(locator)
     rows = [row for bundle in bundles for row in (bundle.metadata.evaluation or {}).get("rows", ())]
     if rows:
         texts["rows"] = _rows({row["recipe"]: row for row in rows})
@@ -64,7 +67,7 @@ def _story(metadata: BundleMetadata, file: str) -> str:
         "licence": f"code and weights MIT; {training['licence']}",
         "found and aligned by": f"`{metadata.detector}`, `{metadata.alignment}`",
     }
-    return "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows.items())])
+    return table(rows)
 
 
 def _accuracy(report: Any) -> list[str]:

@@ -30,8 +30,12 @@ class DataConfig:
 
 @checked(frozen=True, config=STRICT)
 class CropConfig:
+    """The crops that train. `detector`: whose faces they are; calibration and evaluation take those that the service
+    finds."""
+
     size: int
     margin: int
+    detector: Literal["locator", "mtcnn"] = "mtcnn"
 
     @property
     def stored(self) -> int:
@@ -143,14 +147,13 @@ class Config:
 
 def is_of(saved: object, config: object) -> bool:
     """Whether what a run noted of its config says the same as `config`: a field that came later has its default, and
-    how to calibrate says nothing of the weights."""
+    thresholds say nothing of the weights."""
     try:
-        noted = TypeAdapter(type(config)).validate_python(saved)
-        if isinstance(noted, Config) and isinstance(config, Config):
-            return replace(noted, calibration=config.calibration) == config
-        return noted == config
+        noted: Any = TypeAdapter(type(config)).validate_python(saved)
     except ValidationError:
         return False
+    chosen_later = {name: getattr(config, name) for name in ("calibration", "scores") if hasattr(config, name)}
+    return bool(replace(noted, **chosen_later) == config)
 
 
 class Trains(Protocol):

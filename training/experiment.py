@@ -7,11 +7,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from model.bundle import ARTIFACTS, find_bundle
+from model.bundle import find_bundle
+from model.scripted import ARTIFACTS
 from training.config import Config
 from training.data import Split, split_people
 from training.photos import DataError, Photo, find_photos, lfw_photos, people_of_folder
-from training.prepare import PreparedFaces, load_prepared
+from training.prepare import PreparedFaces, load_prepared, prepare_folder
 
 CONFIGS: Final = Path(__file__).parent / "configs"
 
@@ -30,8 +31,8 @@ class Experiment:
 
     @property
     def prepared(self) -> Path:
-        sources = "+".join(["lfw", *self.config.data.more])
-        return self.build / "prepared" / f"{sources}-{self.config.crops.size}-{self.config.crops.margin}"
+        sources, crops = "+".join(["lfw", *self.config.data.more]), self.config.crops
+        return self.build / "prepared" / f"{sources}-{crops.size}-{crops.margin}-{crops.detector}"
 
     @property
     def photos(self) -> list[Photo]:
@@ -67,11 +68,18 @@ class Experiment:
 
     @cached_property
     def faces(self) -> PreparedFaces:
+        """What trains, made by `prepare`. Raises DataError where that has not run."""
         return load_prepared(self.prepared)
 
     @cached_property
+    def served(self) -> PreparedFaces:
+        """LFW's faces as the service finds them, which calibrate and report; made where they are not there yet."""
+        return prepare_folder(lfw_photos(self.data), self.config.crops.size, self.build)
+
+    @cached_property
     def split(self) -> Split:
-        everyone = [*self.faces.people, *(name.split("/")[0] for name in self.faces.missing)]
+        faces = self.faces if (self.prepared / "index.json").is_file() else self.served
+        everyone = [*faces.people, *(name.split("/")[0] for name in faces.missing)]
         return split_people(self.config.data, self.lists, Counter(everyone))
 
     def bundle_path(self, chosen: str | None) -> Path:

@@ -70,6 +70,7 @@ def export(config: Config, faces: PreparedFaces, split: Split, run: Path, target
             "licence": "; ".join(LICENCES.get(source, f"{source}: its owner's") for source in sources),
             "people": {"training": len(split.training), "validation": len(split.validation)},
             "photos": photos,
+            "detector": faces.detector,
             "best_step": saved["step"],
             "seconds": round(saved["seconds"]),
             "machine": machine(),

@@ -16,8 +16,9 @@ from rich.progress import track
 
 from model import alignment
 from model.alignment import chip_template
-from model.detection import MtcnnDetector
+from model.detection import DetectorKind, open_detector
 from model.errors import PhotoError
+from model.face import FaceDetector
 from model.pipeline import PhotoReader
 from model.selection import FaceSelection
 from training.config import CropConfig
@@ -53,7 +54,8 @@ def margined_template(config: CropConfig) -> NDArray[np.float64]:
 
 
 def prepare(photos: Sequence[Photo], config: CropConfig, folder: Path, workers: int | None = None) -> PreparedFaces:
-    """Writes crops.npy and index.json into `folder`; parts that an earlier, interrupted run finished are kept."""
+    """Writes crops.npy and index.json into `folder`; parts that an earlier, interrupted run finished are kept. Raises
+    BundleError where the config's detector cannot be had."""
     recipe = _recipe(photos, config)
     if (folder / "index.json").is_file() and json.loads((folder / "index.json").read_text())["recipe"] == recipe:
         return load_prepared(folder)
@@ -67,18 +69,22 @@ def prepare(photos: Sequence[Photo], config: CropConfig, folder: Path, workers: 
     }
     # Spawned: forking a process in which torch has started threads can hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers or os.cpu_count(), mp_context=context, initializer=_start_worker) as pool:
+    with ProcessPoolExecutor(
+        workers or os.cpu_count(), mp_context=context, initializer=_start_worker, initargs=(config.detector,)
+    ) as pool:
         futures = [pool.submit(_prepare_part, job, config, _part_file(parts, part)) for part, job in jobs.items()]
         for future in track(as_completed(futures), f"Aligning {len(photos):,} photos", total=len(futures)):
             future.result()
     return _merge(folder, photos, config, recipe)
 
 
-def prepare_folder(photos: Path, size: int, build: Path) -> PreparedFaces:
-    """Crops of `size` pixels of any folder of NAME/photo.jpg, made below `build` or found there; without surroundings,
-    which only training needs. Raises DataError."""
-    folder = build / "prepared" / f"{photos.resolve().name}-{size}-0"
-    return prepare(find_photos(photos), CropConfig(size, 0), folder)
+def prepare_folder(
+    photos: Path, size: int, build: Path, detector: DetectorKind = DetectorKind.LOCATOR
+) -> PreparedFaces:
+    """Crops of `size` pixels of any folder of NAME/photo.jpg, made below `build` or found there: as the service makes
+    them, without surroundings, which only training needs. Raises DataError."""
+    folder = build / "prepared" / f"{photos.resolve().name.removesuffix('.tar')}-{size}-0-{detector}"
+    return prepare(find_photos(photos), CropConfig(size, 0, detector.value), folder)
 
 
 def load_prepared(folder: Path) -> PreparedFaces:
@@ -111,7 +117,7 @@ def write_index(
 
 def _recipe(photos: Sequence[Photo], config: CropConfig) -> dict[str, object]:
     return {
-        "detector": MtcnnDetector.name,
+        "detector": open_detector(DetectorKind(config.detector)).name,
         "alignment": alignment.VERSION,
         "size": config.size,
         "margin": config.margin,
@@ -133,13 +139,13 @@ def _part_file(parts: Path, part: int) -> Path:
     return parts / f"{part:05d}.npz"
 
 
-_detector: MtcnnDetector | None = None
+_detector: FaceDetector | None = None
 
 
-def _start_worker() -> None:
+def _start_worker(kind: str) -> None:
     global _detector  # one detector for each worker process, built once
     torch.set_num_threads(1)
-    _detector = MtcnnDetector()
+    _detector = open_detector(DetectorKind(kind))
 
 
 def _prepare_part(photos: Sequence[Photo], config: CropConfig, target: Path) -> None:

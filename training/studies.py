@@ -48,7 +48,7 @@ def compare(
 
     experiment = experiment_of(config, data, build)
     bundles = [load_bundle(find_bundle(name)) for name in (first, second)]
-    scored = [score(each, experiment.faces, experiment.split.test).all_pairs() for each in bundles]
+    scored = [score(each, experiment.served, experiment.split.test).all_pairs() for each in bundles]
     table = Table("FMR", f"TAR {first}", f"TAR {second}", "difference", "standard error", "95 % limits")
     for fmr, difference in run_compare(scored[0], scored[1]).items():
         low, high = difference.interval
@@ -128,7 +128,9 @@ def view2(
     done = []
     for fold in FOLDS:
         if fold in chosen or note_of(notes, fold).is_file():
-            result = run_fold(experiment.config, experiment.faces, experiment.lists, notes, runs, fold)
+            result = run_fold(
+                experiment.config, experiment.faces, experiment.served, experiment.lists, notes, runs, fold
+            )
             console.print(f"Fold {fold}: {result.accuracy:.4f} at {result.threshold:.4f}, {result.seconds:.0f} s")
             done.append(result)
     if len(done) < len(FOLDS):
@@ -238,10 +240,12 @@ def worst(
 
 @app.command()
 def card(target: Annotated[Path, typer.Argument(help="The card.")] = CARD) -> None:
-    """Writes the figures of the shipped bundles into the model card."""
+    """Writes the figures of the shipped bundles and of the face detector into the model card."""
+    from model.locator_bundle import load_locator
     from training.card import fill
 
-    target.write_text(fill(target.read_text(), [load_bundle(path) for path in shipped_bundles().values()]))
+    bundles = [load_bundle(path) for path in shipped_bundles().values()]
+    target.write_text(fill(target.read_text(), bundles, load_locator().metadata))
 
 
 def parse_folds(text: str) -> set[int]:

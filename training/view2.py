@@ -39,36 +39,43 @@ class FoldResult:
     threshold: float
     scores: tuple[float, ...]
     same: tuple[bool, ...]
+    detector: str
     best_step: int
     seconds: float
     commit: str
     machine: str
 
 
-def run_fold(config: Config, faces: PreparedFaces, lists: Path, results: Path, runs: Path, fold: int) -> FoldResult:
-    """Trains fold `fold` (1 to 10) in a folder below `runs`, tests it and notes the result below `results`; or reads
-    what an earlier run noted. Raises ConfigError where that was of another config."""
+def run_fold(
+    config: Config, faces: PreparedFaces, served: PreparedFaces, lists: Path, results: Path, runs: Path, fold: int
+) -> FoldResult:
+    """Trains fold `fold` (1 to 10) on `faces` in a folder below `runs`, tests it on `served` and notes the result below
+    `results`; or reads what an earlier run noted. Raises ConfigError where that was of another config or detector."""
     note = note_of(results, fold)
     if note.is_file():
         saved = json.loads(note.read_text())
         if not is_of(saved.pop("config"), config):
             raise ConfigError(f"{note} was made with another config. Choose another --results folder or delete it.")
+        if saved["detector"] != served.detector:
+            raise ConfigError(
+                f"{note} tells of photos read by {saved['detector']}. Delete it to test {served.detector}."
+            )
         return FoldResult(**{**saved, "scores": tuple(saved["scores"]), "same": tuple(saved["same"])})
     split = split_fold(config.data, lists, fold - 1, others(faces.people))
     run = runs / f"fold-{fold}"
     train(config, faces, split, run)
     encoder, story = best_encoder(config, run)
     device = pick_device()
-    chosen = rows_of(faces.people, split.validation)
-    numbers = person_numbers([faces.people[row] for row in chosen])
-    held_out = all_pairs(embed_rows(encoder.to(device), faces, chosen, device), numbers)
+    chosen = rows_of(served.people, split.validation)
+    numbers = person_numbers([served.people[row] for row in chosen])
+    held_out = all_pairs(embed_rows(encoder.to(device), served, chosen, device), numbers)
     slope, intercept = platt(held_out.genuine_histogram, held_out.impostor_histogram)
-    rows = rows_of(faces.people, split.test)
-    missing = tuple(sorted(name for name in faces.missing if name.split("/")[0] in split.test))
-    names = tuple(faces.names[row] for row in rows)
-    scored = Scored(embed_rows(encoder, faces, rows, device), names, missing)
+    rows = rows_of(served.people, split.test)
+    missing = tuple(sorted(name for name in served.missing if name.split("/")[0] in split.test))
+    names = tuple(served.names[row] for row in rows)
+    scored = Scored(embed_rows(encoder, served, rows, device), names, missing)
     pairs = read_pair_folds(lists / "pairs.txt")[fold - 1]
-    result = _result(fold, pairs, scored.similarities(pairs), -intercept / slope, story)
+    result = _result(fold, pairs, scored.similarities(pairs), -intercept / slope, served.detector, story)
     results.mkdir(parents=True, exist_ok=True)
     partial = note.with_suffix(".partial")
     partial.write_text(json.dumps({**asdict(result), "config": asdict(config)}))
@@ -81,7 +88,12 @@ def note_of(results: Path, fold: int) -> Path:
 
 
 def _result(
-    fold: int, pairs: Sequence[Pair], scores: NDArray[np.float64], threshold: float, story: dict[str, Any]
+    fold: int,
+    pairs: Sequence[Pair],
+    scores: NDArray[np.float64],
+    threshold: float,
+    detector: str,
+    story: dict[str, Any],
 ) -> FoldResult:
     same = np.array([pair.same for pair in pairs])
     return FoldResult(
@@ -90,6 +102,7 @@ def _result(
         threshold,
         tuple(scores.round(6).tolist()),
         tuple(same.tolist()),
+        detector,
         story["step"],
         story["seconds"],
         story["commit"],
@@ -113,6 +126,7 @@ def summarise_folds(results: Sequence[FoldResult], command: str) -> dict[str, An
     return {
         "protocol": "LFW View 2, pairs.txt; ten fold models",
         "command": command,
+        "detector": " and ".join(sorted({result.detector for result in results})),
         "machine": " and ".join(sorted({result.machine for result in results})),
         "commits": sorted({result.commit for result in results}),
         "accuracy": {

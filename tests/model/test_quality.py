@@ -2,7 +2,8 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from model.alignment import chip_template
-from model.detection import Face, MtcnnDetector
+from model.detection import open_detector
+from model.face import Face
 from model.pipeline import PhotoReader
 from model.quality import LOW, Quality, assess_quality
 from model.selection import FaceSelection
@@ -56,7 +57,7 @@ def test_a_turned_face_is_named() -> None:
 
 
 def test_most_press_photos_are_good_enough(lfw: dict[str, Photo]) -> None:
-    reader = PhotoReader(MtcnnDetector(), chip_template(96), 96)
+    reader = PhotoReader(open_detector(), chip_template(96), 96)
     names = sorted(lfw)[::400]
     low = sum(reader.read(lfw[name].read(), FaceSelection.CENTRAL).quality.score < LOW for name in names)
     assert low <= 0.2 * len(names)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from model.detection import Face
 from model.errors import NoFaceFound, SeveralFaces
+from model.face import Face
 from model.selection import FaceSelection, select_face
 
 

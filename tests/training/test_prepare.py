@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.alignment import chip_template
-from model.detection import MtcnnDetector
+from model.detection import open_detector
 from model.pipeline import PhotoReader
 from model.selection import FaceSelection
 from tests.fakes import encoded, landscape
@@ -34,7 +34,7 @@ def test_crops_are_those_of_the_service_and_what_has_no_face_is_named(photos: li
     assert set(faces.missing) == {"Nobody/hills.jpg", "Nobody/broken.jpg"}
     assert "No face" in faces.missing["Nobody/hills.jpg"]
     assert "damaged" in faces.missing["Nobody/broken.jpg"]
-    reader = PhotoReader(MtcnnDetector(), chip_template(64), 64)
+    reader = PhotoReader(open_detector(), chip_template(64), 64)
     served = [reader.read(photo.read(), FaceSelection.CENTRAL).crop for photo in photos if photo.name in faces.names]
     np.testing.assert_array_equal(faces.central(slice(None)), np.stack(served))
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from model.alignment import chip_template
-from model.detection import MtcnnDetector
+from model.detection import open_detector
 from model.network import SiameseEncoder, build_encoder
 from model.pipeline import PhotoReader
 from model.selection import FaceSelection
@@ -29,7 +29,7 @@ def test_every_weight_is_read_and_finite(encoder: SiameseEncoder) -> None:
 def test_the_same_person_is_nearer_than_its_authors_threshold_and_another_is_not(
     encoder: SiameseEncoder, lfw: dict[str, Photo]
 ) -> None:
-    reader = PhotoReader(MtcnnDetector(), chip_template(150), 150)
+    reader = PhotoReader(open_detector(), chip_template(150), 150)
     names = [f"Aaron_Peirsol/Aaron_Peirsol_000{i}.jpg" for i in (1, 2)] + ["Abba_Eban/Abba_Eban_0001.jpg"]
     crops = [torch.from_numpy(reader.read(lfw[name].read(), FaceSelection.CENTRAL).crop) for name in names]
     with torch.no_grad():

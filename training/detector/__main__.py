@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from model.locator_bundle import LOCATOR
 from training.data import hash_place
 from training.detector.config import CONFIG, DetectorConfig, load_detector_config
 from training.detector.teacher import TaughtPhotos, teach
@@ -53,6 +54,77 @@ def train(config: DetectorOption = CONFIG, data: DataOption = None, build: Build
         table.add_row(*(f"{value:.4g}" for value in entry.values()))
     console.print(table)
     console.print(f"The best weights are in {best}.")
+
+
+@app.command()
+def scores(config: DetectorOption = CONFIG, data: DataOption = None, build: BuildOption = DEFAULT_BUILD) -> None:
+    """What each threshold would find on the held-out photos, upright and turned: to choose [scores] by."""
+    import numpy as np
+
+    from training.detector.export import CPU, best_locator
+    from training.detector.measure import compare
+    from training.detector.train import locate
+
+    settings = load_detector_config(config)
+    _, held_out, _ = split(settings, data or data_folder(), build)
+    network, _ = best_locator(settings, build / "runs" / settings.name)
+    photos = [held_out.pixels(row) for row in range(len(held_out.photos))]
+    upright = [locate(network, photo, CPU, 0.1) for photo in photos]
+    best = np.array([max(faces[:, 4], default=0.0) for faces in upright])
+    turned = [
+        max(locate(network, np.rot90(photo, turns), CPU, 0.1)[:, 4].max(initial=0.0) for turns in (1, 2, 3))
+        for photo in photos
+    ]
+    table = Table(
+        "score", "recall", "false positives a photo", "photos without", "turned photos with", title="Held out"
+    )
+    for score in np.arange(0.2, 0.85, 0.05):
+        found = compare(upright, held_out.faces, score)
+        counts = int((best < score).sum()), int((np.array(turned) >= score).sum())
+        table.add_row(f"{score:.2f}", f"{found.recall:.4f}", f"{found.false_positives:.4f}", *map(str, counts))
+    console.print(table)
+
+
+@app.command()
+def export(
+    target: Annotated[Path, typer.Argument(help="The file; default: the one that the service reads.")] = LOCATOR,
+    config: DetectorOption = CONFIG,
+    data: DataOption = None,
+    build: BuildOption = DEFAULT_BUILD,
+) -> None:
+    """Writes the best weights as the detector's file, with [scores] and the frame of its landmarks."""
+    from training.detector.export import export as run_export
+
+    settings = load_detector_config(config)
+    learned, held_out, _ = split(settings, data or data_folder(), build)
+    command = "python -m training.detector train, then export"
+    made = run_export(settings, learned, held_out, build / "runs" / settings.name, target, command)
+    console.print(f"{target}: {made.metadata.full_name}, {target.stat().st_size / 1e6:.1f} MB")
+
+
+@app.command()
+def report(
+    bundle: Annotated[str, typer.Option(help="Whose TAR is measured.")] = "deploy",
+    config: DetectorOption = CONFIG,
+    data: DataOption = None,
+    build: BuildOption = DEFAULT_BUILD,
+) -> None:
+    """Measures the shipped detector beside MTCNN and seals what it finds into the detector's file."""
+    from model.bundle import find_bundle, load_bundle
+    from model.locator_bundle import load_locator, reseal_locator
+    from training.detector.describe import describe_locator
+    from training.detector.report import report as run_report
+    from training.detector.sources import sources
+
+    settings, folder = load_detector_config(config), data or data_folder()
+    _, _, test = split(settings, folder, build)
+    people = frozenset(read_people(folder / "lfw" / settings.people.test_people))
+    sealed = load_bundle(find_bundle(bundle))
+    found = run_report(
+        sources(test, folder, build), sealed, people, folder, build, "python -m training.detector report"
+    )
+    made = reseal_locator(load_locator(), found)
+    console.print(describe_locator(made.metadata), markup=False)
 
 
 def split(config: DetectorConfig, data: Path, build: Path) -> tuple[TaughtPhotos, TaughtPhotos, TaughtPhotos]:

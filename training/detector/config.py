@@ -49,6 +49,15 @@ class LocatorConfig:
 
 
 @checked(frozen=True, config=STRICT)
+class ScoreConfig:
+    """From which on an answer is a face, 0..1: on a photo as it is, and on one turned by a quarter or more. Chosen on
+    held-out people with `python -m training.detector scores`."""
+
+    upright: float
+    turned: float
+
+
+@checked(frozen=True, config=STRICT)
 class DetectorConfig:
     name: str
     version: str
@@ -58,6 +67,7 @@ class DetectorConfig:
     augmentation: AugmentationConfig
     training: TrainingConfig
     batch: int
+    scores: ScoreConfig
 
 
 def load_detector_config(path: Path) -> DetectorConfig:

@@ -36,21 +36,13 @@ def compare(found: Sequence[Faces], taught: Sequence[Faces], least_score: float)
     """The faces found on each photo beside those taught. Each face that was found counts once, the best first."""
     wanted = hits = wrong = 0
     errors: list[float] = []
-    for mine, theirs in zip(found, taught, strict=True):
-        mine = mine[mine[:, 4] >= least_score]
-        mine = mine[np.argsort(-mine[:, 4], kind="stable")]
-        overlap = overlaps(mine[:, :4], theirs[:, :4])
-        sure = theirs[:, 4] >= SURE
-        wanted += int(sure.sum())
-        free = np.ones(len(theirs), bool)
-        for row in range(len(mine)):
-            best = np.where(free & (theirs[:, 4] >= DOUBTFUL), overlap[row], 0.0)
-            partner = int(best.argmax()) if len(theirs) else 0
-            if not len(theirs) or best[partner] < OVERLAP:
-                wrong += int(not len(theirs) or overlap[row].max() < OVERLAP)
-                continue
-            free[partner] = False
-            if sure[partner]:
+    for every, theirs in zip(found, taught, strict=True):
+        mine = every[every[:, 4] >= least_score]
+        wanted += int((theirs[:, 4] >= SURE).sum())
+        nearest = overlaps(mine[:, :4], theirs[:, :4]).max(axis=1, initial=0.0)
+        wrong += int((nearest < OVERLAP).sum())
+        for row, partner in matches(mine, theirs):
+            if theirs[partner, 4] >= SURE:
                 hits += 1
                 errors.append(landmark_error(mine[row], theirs[partner]))
     return Measured(
@@ -61,6 +53,21 @@ def compare(found: Sequence[Faces], taught: Sequence[Faces], least_score: float)
         landmark_error=float(np.median(errors)) if errors else float("nan"),
         landmark_error_95=float(np.quantile(errors, 0.95)) if errors else float("nan"),
     )
+
+
+def matches(mine: Faces, theirs: Faces) -> list[tuple[int, int]]:
+    """Rows of faces found and of the faces taught, unless those are doubtful, that they show: the best score chooses
+    first, and each face is found once."""
+    overlap = overlaps(mine[:, :4], theirs[:, :4])
+    free = theirs[:, 4] >= DOUBTFUL
+    pairs = []
+    for row in np.argsort(-mine[:, 4], kind="stable"):
+        nearest = np.where(free, overlap[row], 0.0)
+        if nearest.max(initial=0.0) >= OVERLAP:
+            partner = int(nearest.argmax())
+            free[partner] = False
+            pairs.append((int(row), partner))
+    return pairs
 
 
 def landmark_error(mine: NDArray[np.float32], theirs: NDArray[np.float32]) -> float:

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
-from model.detection import MtcnnDetector
 from model.errors import PhotoError
 from model.images import Pixels, decode_image
+from model.mtcnn import MtcnnDetector
 from training.photos import DataError, Photo
 
 FACE = 15  # values: left, top, right, bottom, score, five x and y
@@ -23,7 +23,7 @@ FACE = 15  # values: left, top, right, bottom, score, five x and y
 
 @dataclass(frozen=True)
 class TaughtPhotos:
-    """Whole photos, and the faces on each: (F, 15) in pixels, box, score, landmarks in model/detection.py's order."""
+    """Whole photos, and the faces on each: (F, 15) in pixels, box, score, landmarks in model/face.py's order."""
 
     photos: tuple[Photo, ...]
     faces: tuple[NDArray[np.float32], ...]

@@ -74,7 +74,7 @@ def train(config: DetectorConfig, learned: TaughtPhotos, held_out: TaughtPhotos,
 def validate(network: torch.nn.Module, held_out: TaughtPhotos, device: torch.device) -> dict[str, float]:
     """On whole photos, as they are."""
     network.eval()
-    found = measure(lambda image: locate(network, image, device), held_out, SCORE)
+    found = measure(lambda image: locate(network, image, device, SCORE), held_out, SCORE)
     return {
         "score": found.recall - found.false_positives - found.landmark_error,
         "recall": found.recall,
@@ -85,9 +85,9 @@ def validate(network: torch.nn.Module, held_out: TaughtPhotos, device: torch.dev
 
 
 @torch.inference_mode()
-def locate(network: torch.nn.Module, image: Pixels, device: torch.device) -> Faces:
+def locate(network: torch.nn.Module, image: Pixels, device: torch.device, least_score: float) -> Faces:
     """The faces (F, 15) of one photo, uint8 (H, W, 3)."""
-    answer: Tensor = network(torch.from_numpy(image)[None].to(device), SCORE)[0]
+    answer: Tensor = network(torch.from_numpy(np.ascontiguousarray(image))[None].to(device), least_score)[0]
     return np.asarray(answer.cpu().numpy(), np.float32)
 
 

@@ -1,0 +1,55 @@
+"""A face that was found, and what finds faces."""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.images import Pixels
+
+# Left and right are the viewer's: the eye with the smaller x of an upright face comes first.
+LANDMARKS: Final = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face in pixels of the photo as sent (EXIF applied); pixel centres lie at halves.
+
+    `rotation` is how far the photo had to be turned counter-clockwise (0, 90, 180, 270 degrees) for the face to be
+    found; the coordinates are those of the unturned photo all the same.
+    """
+
+    box: NDArray[np.float32]  # (4,) left, top, right, bottom
+    landmarks: NDArray[np.float32]  # (5, 2) x, y in the order of LANDMARKS
+    score: float  # 0..1, the detector's confidence
+    rotation: int = 0
+
+    @property
+    def area(self) -> float:
+        """Square pixels of the box."""
+        left, top, right, bottom = (float(v) for v in self.box)
+        return max(right - left, 0.0) * max(bottom - top, 0.0)
+
+
+class FaceDetector(Protocol):
+    """Finds upright faces."""
+
+    @property
+    def name(self) -> str:
+        """Name and version; stored with every template, since landmarks differ between detectors."""
+        ...
+
+    @property
+    def frame(self) -> NDArray[np.float64]:
+        """Where its landmarks lie on average in dlib's 150 px face chips, (5, 2) in pixels; see model/alignment.py."""
+        ...
+
+    @property
+    def turned_score(self) -> float:
+        """From which on a face on a photo turned by a quarter or more counts, 0..1."""
+        ...
+
+    def detect(self, image: Pixels) -> list[Face]:
+        """Every face of an RGB image, uint8 (H, W, 3), best score first; an empty list where there is none."""
+        ...

@@ -1,0 +1,60 @@
+"""MTCNN, the locator's teacher: an optional extra."""
+
+import numpy as np
+import torch
+from facenet_pytorch import MTCNN
+from PIL import Image
+
+from model.alignment import CHIP_TEMPLATE
+from model.face import Face
+from model.images import Pixels
+
+
+class MtcnnDetector:
+    """MTCNN (Zhang et al. 2016, 'Joint Face Detection and Alignment using Multitask Cascaded Convolutional
+    Networks'), the weights of facenet-pytorch 2.5.3.
+
+    The long side is scaled down to `max_side` pixels first, so that the cost is bounded; after that, faces smaller
+    than `min_face` pixels are not found.
+    """
+
+    name = "mtcnn-facenet-2.5.3"
+    frame = np.array(CHIP_TEMPLATE, np.float64)
+    turned_score = 0.95
+
+    def __init__(self, device: str = "cpu", max_side: int = 640, min_face: int = 40) -> None:
+        self._max_side = max_side
+        self._min_face = min_face
+        self._mtcnn = MTCNN(keep_all=True, min_face_size=min_face, device=torch.device(device))
+
+    def detect(self, image: Pixels) -> list[Face]:
+        height, width = image.shape[:2]
+        scale = min(1.0, self._max_side / max(height, width))
+        size = (max(round(width * scale), 1), max(round(height * scale), 1))
+        if min(size) < self._min_face:
+            return []  # not even one level of MTCNN's pyramid
+        picture = Image.fromarray(image)
+        if scale < 1.0:
+            picture = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+        boxes, scores, landmarks = self._run(picture)
+        if boxes is None or scores is None or landmarks is None:
+            return []
+        back = np.array([width / size[0], height / size[1]], dtype=np.float32)
+        faces = [
+            Face(
+                box=np.asarray(box, np.float32) * np.tile(back, 2),
+                landmarks=np.asarray(points, np.float32) * back,
+                score=float(score),
+            )
+            for box, score, points in zip(boxes, scores, landmarks, strict=True)
+        ]
+        return sorted(faces, key=lambda face: -face.score)
+
+    def _run(self, picture: Image.Image) -> tuple[list[object] | None, list[float] | None, list[object] | None]:
+        try:
+            boxes, scores, landmarks = self._mtcnn.detect(picture, landmarks=True)
+        except RuntimeError as error:
+            if "non-empty list" in str(error):  # every candidate box degenerate: facenet-pytorch concatenates nothing
+                return None, None, None
+            raise
+        return (None, None, None) if boxes is None else (list(boxes), list(scores), list(landmarks))

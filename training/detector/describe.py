@@ -1,0 +1,74 @@
+"""The face detector in the model card."""
+
+from collections.abc import Mapping
+
+from model.locator_bundle import LocatorMetadata
+from training.photos import DataError
+
+
+def describe_locator(metadata: LocatorMetadata) -> str:
+    """The face detector in Markdown. Raises DataError where it was not measured."""
+    if metadata.evaluation is None:
+        raise DataError(f"{metadata.name} is not measured yet: run `python -m training.detector report`.")
+    report, training = metadata.evaluation, metadata.training
+    story = {
+        "what": f"photo of any size -> boxes, scores, five landmarks; {metadata.architecture['parameters'] / 1e6:.2f} "
+        "million parameters",
+        "file": f"`artifacts/detector/locator.pt`, TorchScript; `{metadata.full_name}`",
+        "made by": f"`{training['command']}`, commit `{metadata.git_commit[:12]}`, {training['seconds'] / 60:.0f} "
+        f"minutes of training on {training['machine']}",
+        "learned from": f"{training['data']}: {training['people']:,} people, {training['photos']:,} photos, and "
+        "composites of them",
+        "licence": f"code and weights MIT; {training['licence']}",
+    }
+    found = [
+        f"| {each['source']} | {each['truth']} | {each['detector']} | {each['photos']:,} | {_share(each['recall'])} | "
+        f"{each['false_positives']:.3f} | {_share(each['landmark_error'])} | {_share(each['landmark_error_95'])} |"
+        for each in report["sources"]
+    ]
+    times = [
+        f"| {each['side']} | {each['threads']} | {each['locator']:.1f} | {each['mtcnn_320']:.1f} "
+        f"({each['mtcnn_320'] / each['locator']:.0f} x) | {each['mtcnn_640']:.1f} "
+        f"({each['mtcnn_640'] / each['locator']:.0f} x) |"
+        for each in report["times"]
+    ]
+    tested = report["verification"]
+    (low, high), tar, lost = tested["difference"]["interval"], tested["tar"], tested["lfw_photos_lost"]
+    return "\n\n".join(
+        [
+            table(story),
+            f"`{report['command']}` ({report['machine']}). Faces found on photos of people who trained nothing and on "
+            "photos without people; recall counts the faces of which the truth is sure, landmark errors are in "
+            "distances between the eyes, the mean of the five points:",
+            "\n".join(
+                [
+                    "| photos | truth | detector | photos | recall | false positives a photo | landmark error, median "
+                    "| 95 % |",
+                    "| --- | --- | --- | --- | --- | --- | --- | --- |",
+                    *found,
+                ]
+            ),
+            f"Of LFW's {tested['lfw_photos']:,} photos, `locator` loses {lost['locator']}, `mtcnn` {lost['mtcnn']}. "
+            f"TAR of `{tested['bundle']}` at FMR {tested['fmr']:g} on every pair of `peopleDevTest`: "
+            f"{tar['locator']:.2%} with `locator`, {tar['mtcnn']:.2%} with `mtcnn`; difference "
+            f"{tested['difference']['value'] * 100:+.2f} points, 95 % limits {low * 100:+.2f} to {high * 100:+.2f} "
+            "(bootstrap paired over people).",
+            "Median milliseconds a photo, LFW's test photos scaled to squares; MTCNN finds faces from 40 px on and is "
+            "timed with the locator's own cap on pixels and with that of the service:",
+            "\n".join(
+                [
+                    "| side, px | threads | locator | MTCNN, 320 px | MTCNN, 640 px |",
+                    "| --- | --- | --- | --- | --- |",
+                    *times,
+                ]
+            ),
+        ]
+    )
+
+
+def _share(value: float) -> str:
+    return "" if value != value else f"{value:.1%}"  # NaN where there was nothing to measure
+
+
+def table(rows: Mapping[str, str]) -> str:
+    return "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows.items())])
