@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model.alignment import align, chip_template, similarity_transform
+from model.alignment import CHIP_TEMPLATE, align, chip_template, similarity_transform, template_for
 
 
 def marked(points: np.ndarray, size: int, radius: float) -> np.ndarray:
@@ -75,3 +75,11 @@ def test_a_crop_with_surroundings_holds_the_plain_crop_in_its_middle(scale: floa
         wide = align(photo, landmarks.astype(np.float32), template + 16, 128)
         plain = align(photo, landmarks.astype(np.float32), template, 96)
         np.testing.assert_array_equal(wide[16:-16, 16:-16], plain)
+
+
+def test_a_detector_whose_landmarks_lie_elsewhere_gets_a_template_moved_as_much() -> None:
+    moved = np.array(CHIP_TEMPLATE)
+    moved[2] += (3.0, -1.5)
+    np.testing.assert_allclose(template_for(np.array(CHIP_TEMPLATE), chip_template(96) + 4), chip_template(96) + 4)
+    difference = template_for(moved, chip_template(300) + 4) - (chip_template(300) + 4)
+    np.testing.assert_allclose(difference, [[0, 0], [0, 0], [6, -3], [0, 0], [0, 0]], atol=1e-9)

@@ -1,9 +1,16 @@
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from model.detection import Face, MtcnnDetector, detect_any_orientation
+from model.alignment import CHIP_TEMPLATE, chip_template
+from model.detection import DetectorKind, detect_any_orientation, open_detector
+from model.face import Face, FaceDetector
 from model.images import decode_image
+from model.pipeline import PhotoReader
+from model.scripted import BundleError
+from model.selection import FaceSelection
 from tests.fakes import landscape
 from training.photos import Photo
 
@@ -14,6 +21,8 @@ class CornerDetector:
     """Sees a face only where the photo's top left quarter is white: an upright photo has exactly one."""
 
     name = "corner"
+    frame = np.array(CHIP_TEMPLATE)
+    turned_score = 0.95
 
     def __init__(self, score: float = 0.99) -> None:
         self._score = score
@@ -24,11 +33,6 @@ class CornerDetector:
         box = np.array([0, 0, 10, 8], np.float32)
         points = np.array([[2, 2], [7, 2], [4, 4], [2, 6], [7, 6]], np.float32)
         return [Face(box, points, self._score)]
-
-
-@pytest.fixture(scope="module")
-def mtcnn() -> MtcnnDetector:
-    return MtcnnDetector()
 
 
 @pytest.mark.parametrize(
@@ -60,36 +64,67 @@ def test_a_doubtful_face_in_a_turned_photo_does_not_count() -> None:
     assert detect_any_orientation(CornerDetector(score=0.9), image) == []
 
 
-def test_finds_a_face_with_landmarks_in_their_order(mtcnn: MtcnnDetector, lfw: dict[str, Photo]) -> None:
-    face = mtcnn.detect(decode_image(lfw[PHOTO].read()))[0]
+@pytest.fixture(scope="module", params=list(DetectorKind))
+def detector(request: pytest.FixtureRequest) -> FaceDetector:
+    return open_detector(request.param)
+
+
+def test_finds_a_face_with_landmarks_in_their_order(detector: FaceDetector, lfw: dict[str, Photo]) -> None:
+    face = detector.detect(decode_image(lfw[PHOTO].read()))[0]
     left_eye, right_eye, nose, mouth_left, mouth_right = face.landmarks
     assert left_eye[0] < nose[0] < right_eye[0]
     assert mouth_left[0] < mouth_right[0]
     assert max(left_eye[1], right_eye[1]) < nose[1] < min(mouth_left[1], mouth_right[1])
 
 
-def test_a_large_photo_gives_the_same_face_as_a_small_one(mtcnn: MtcnnDetector, lfw: dict[str, Photo]) -> None:
+def test_a_large_photo_gives_the_same_face_as_a_small_one(detector: FaceDetector, lfw: dict[str, Photo]) -> None:
     small = decode_image(lfw[PHOTO].read())
     large = np.array(Image.fromarray(small).resize((2000, 2000), Image.Resampling.BICUBIC))
-    eyes = 8 * np.linalg.norm(mtcnn.detect(small)[0].landmarks[1] - mtcnn.detect(small)[0].landmarks[0])
-    off = np.abs(mtcnn.detect(large)[0].landmarks - 8 * mtcnn.detect(small)[0].landmarks).max()
+    eyes = 8 * np.linalg.norm(detector.detect(small)[0].landmarks[1] - detector.detect(small)[0].landmarks[0])
+    off = np.abs(detector.detect(large)[0].landmarks - 8 * detector.detect(small)[0].landmarks).max()
     assert off < 0.1 * eyes
 
 
-def test_a_photo_lying_on_its_side_is_found_and_says_so(mtcnn: MtcnnDetector, lfw: dict[str, Photo]) -> None:
+def test_a_photo_lying_on_its_side_is_found_and_says_so(detector: FaceDetector, lfw: dict[str, Photo]) -> None:
     upright = decode_image(lfw[PHOTO].read())
-    (expected, *_) = mtcnn.detect(upright)
-    (face, *_) = detect_any_orientation(mtcnn, np.ascontiguousarray(np.rot90(upright, 3)))
+    (expected, *_) = detector.detect(upright)
+    (face, *_) = detect_any_orientation(detector, np.ascontiguousarray(np.rot90(upright, 3)))
     assert face.rotation == 90
     # Turning clockwise carries (x, y) to (height - y, x).
     turned = np.stack([250 - expected.landmarks[:, 1], expected.landmarks[:, 0]], axis=1)
     np.testing.assert_allclose(face.landmarks, turned, atol=1.0)
 
 
-def test_a_landscape_has_no_face(mtcnn: MtcnnDetector) -> None:
-    assert detect_any_orientation(mtcnn, np.array(landscape())) == []
+def test_a_landscape_has_no_face(detector: FaceDetector) -> None:
+    assert detect_any_orientation(detector, np.array(landscape())) == []
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (30, 30), (1, 3000), (41, 5000)])
-def test_tiny_and_narrow_images_are_no_error(mtcnn: MtcnnDetector, shape: tuple[int, int]) -> None:
-    assert mtcnn.detect(np.full((*shape, 3), 128, np.uint8)) == []
+def test_tiny_and_narrow_images_are_no_error(detector: FaceDetector, shape: tuple[int, int]) -> None:
+    assert detector.detect(np.full((*shape, 3), 128, np.uint8)) == []
+
+
+def test_a_face_on_its_side_is_not_taken_for_an_upright_one(lfw: dict[str, Photo]) -> None:
+    detector = open_detector()
+    photos = [decode_image(lfw[name].read()) for name in sorted(lfw)[::700]]
+    turned = [np.ascontiguousarray(np.rot90(photo, turns)) for photo in photos for turns in (1, 2, 3)]
+    mistaken = sum(bool(detector.detect(photo)) for photo in turned)
+    assert mistaken <= 0.05 * len(turned)
+
+
+def test_the_same_face_fills_the_same_crop_whoever_found_it(lfw: dict[str, Photo]) -> None:
+    photos = [lfw[name].read() for name in sorted(lfw)[::1000]]
+    crops = []
+    for kind in DetectorKind:
+        reader = PhotoReader(open_detector(kind), chip_template(150), 150)
+        crops.append([reader.read(photo, FaceSelection.CENTRAL).crop.astype(float) for photo in photos])
+    for ours, theirs in zip(*crops, strict=True):
+        shifted = np.roll(theirs, 8, axis=1)
+        assert np.abs(ours - theirs).mean() < np.abs(ours - shifted).mean()
+
+
+def test_an_extra_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "facenet_pytorch", None)
+    monkeypatch.delitem(sys.modules, "model.mtcnn", raising=False)
+    with pytest.raises(BundleError, match=r"facetwin\[mtcnn\]"):
+        open_detector(DetectorKind.MTCNN)

@@ -31,7 +31,9 @@ def lists(tmp_path: Path, faces: PreparedFaces) -> Path:
 
 def result(fold: int, accuracy: float = 0.9) -> FoldResult:
     scores = tuple(np.linspace(1, 0, 20) - fold / 1000)
-    return FoldResult(fold, accuracy, 0.5, scores, (True,) * 10 + (False,) * 10, 7, 1.0, "commit", "machine")
+    return FoldResult(
+        fold, accuracy, 0.5, scores, (True,) * 10 + (False,) * 10, "detector", 7, 1.0, "commit", "machine"
+    )
 
 
 def test_a_fold_is_tested_on_people_whom_it_never_saw(lists: Path) -> None:
@@ -66,13 +68,25 @@ def test_a_list_that_is_cut_short_is_refused(lists: Path) -> None:
 
 def test_a_fold_is_trained_once_and_then_remembered(faces: PreparedFaces, lists: Path) -> None:
     config = replace(small(), data=replace(small().data, validation_share=0.3))
-    first = run_fold(config, faces, lists, lists / "notes", lists / "runs", 1)
+    first = run_fold(config, faces, faces, lists, lists / "notes", lists / "runs", 1)
     assert len(first.scores) == 6
     assert first.accuracy == np.mean((np.array(first.scores) >= first.threshold) == np.array(first.same))
     (lists / "runs" / "fold-1" / "best.pt").unlink()
-    assert run_fold(config, faces, lists, lists / "notes", lists / "runs", 1) == first
+    assert run_fold(config, faces, faces, lists, lists / "notes", lists / "runs", 1) == first
     with pytest.raises(ConfigError, match="another config"):
-        run_fold(replace(config, version="2"), faces, lists, lists / "notes", lists / "runs", 1)
+        run_fold(replace(config, version="2"), faces, faces, lists, lists / "notes", lists / "runs", 1)
+    with pytest.raises(ConfigError, match="Delete it to test other"):
+        run_fold(config, faces, replace(faces, detector="other"), lists, lists / "notes", lists / "runs", 1)
+
+
+def test_a_fold_trains_on_the_crops_that_train_and_is_tested_on_those_served(faces: PreparedFaces, lists: Path) -> None:
+    config = replace(small(), data=replace(small().data, validation_share=0.3))
+    first = run_fold(config, faces, faces, lists, lists / "notes", lists / "runs", 1)
+    served = replace(faces, crops=255 - np.array(faces.crops), detector="other")
+    again = run_fold(config, faces, served, lists, lists / "other-notes", lists / "runs", 1)
+    assert (again.best_step, again.seconds) == (first.best_step, first.seconds)  # the same training
+    assert again.detector == "other"
+    assert again.scores != first.scores
 
 
 def test_the_mean_and_its_error_are_over_the_folds() -> None:

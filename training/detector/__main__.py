@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from model.detection import DetectorKind, detect_any_orientation, open_detector
+from model.images import decode_image
 from model.locator_bundle import LOCATOR
 from training.data import hash_place
 from training.detector.config import CONFIG, DetectorConfig, load_detector_config
@@ -100,6 +102,40 @@ def export(
     command = "python -m training.detector train, then export"
     made = run_export(settings, learned, held_out, build / "runs" / settings.name, target, command)
     console.print(f"{target}: {made.metadata.full_name}, {target.stat().st_size / 1e6:.1f} MB")
+
+
+@app.command()
+def draw(
+    photos: Annotated[list[Path], typer.Argument(help="Photos of any kind that the service takes.")],
+    target: Annotated[Path, typer.Option(help="A folder; gets one picture for each photo.")] = Path("build/drawn"),
+    detector: Annotated[DetectorKind, typer.Option(help="What looks.")] = DetectorKind.LOCATOR,
+    side: Annotated[int, typer.Option(help="Pixels of the pictures' long side.")] = 480,
+) -> None:
+    """Draws the faces that the service would find on photos, in any of four orientations."""
+    from PIL import Image
+
+    from training.detector.drawing import drawn
+
+    finder = open_detector(detector)
+    target.mkdir(parents=True, exist_ok=True)
+    for photo in photos:
+        image = decode_image(photo.read_bytes())
+        faces = detect_any_orientation(finder, image)
+        made = target / f"{photo.stem}.jpg"
+        drawn(Image.fromarray(image), faces, side).save(made, quality=88)
+        console.print(f"{made}: {len(faces)} faces")
+
+
+@app.command()
+def pictures(
+    target: Annotated[Path, typer.Argument(help="A picture file.")] = Path("docs/plots/detections.jpg"),
+    detector: Annotated[DetectorKind, typer.Option(help="What looks.")] = DetectorKind.LOCATOR,
+) -> None:
+    """What is found on the scenes that the documents show."""
+    from training.detector.pictures import contact_sheet
+
+    contact_sheet(open_detector(detector)).save(target, quality=88)
+    console.print(f"{target} shows what {detector} finds.")
 
 
 @app.command()

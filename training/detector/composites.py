@@ -12,10 +12,10 @@ from PIL import Image, ImageDraw
 
 from model.images import Pixels
 from training.detector.config import CompositeConfig
+from training.detector.drawing import draw_face
 from training.detector.teacher import TaughtPhotos
 
 MIRRORED = np.array([1, 0, 2, 4, 3])  # left and right change places
-COLOURS = ("red", "blue", "yellow", "magenta", "cyan")  # of the landmarks on a sheet
 VISIBLE = 0.5  # share of a box inside its cell from which on the face counts
 
 
@@ -206,10 +206,6 @@ def sheet(composites: Sequence[Composite], across: int = 4) -> Image.Image:
         for box in each.unsure:
             draw.rectangle(box.tolist(), outline="red")
         for face in each.faces:
-            draw.rectangle(face[:4].tolist(), outline="lime")
-            for (x, y), colour in zip(
-                face[4:].reshape(5, 2), ("red", "blue", "yellow", "magenta", "cyan"), strict=True
-            ):
-                draw.ellipse([x - 2, y - 2, x + 2, y + 2], fill=colour)
+            draw_face(draw, face[:4], face[4:].reshape(5, 2))
         page.paste(picture, (number % across * size, number // across * size))
     return page
