@@ -1,9 +1,11 @@
 # The CPU image: docker build -t facetwin .
+# With MTCNN beside the default detector: --build-arg EXTRAS=[mtcnn]
 # The GPU image: docker build -t facetwin:gpu --build-arg TORCH_INDEX_URL= .   (the ordinary index's torch carries CUDA)
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
 ARG TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
+ARG EXTRAS=
 ENV UV_SYSTEM_CERTS=1 UV_LINK_MODE=copy UV_NO_CACHE=1
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md ./
@@ -14,7 +16,7 @@ RUN python3 -m venv /opt/facetwin \
  && /opt/facetwin/bin/pip install --quiet --no-cache-dir --disable-pip-version-check uv \
  && /opt/facetwin/bin/uv pip install --quiet --python /opt/facetwin/bin/python --constraint constraints.txt \
       ${TORCH_INDEX_URL:+--index-url ${TORCH_INDEX_URL}} torch torchvision \
- && /opt/facetwin/bin/uv pip install --quiet --python /opt/facetwin/bin/python --constraint constraints.txt . \
+ && /opt/facetwin/bin/uv pip install --quiet --python /opt/facetwin/bin/python --constraint constraints.txt ".${EXTRAS}" \
  && /opt/facetwin/bin/uv pip uninstall --quiet --python /opt/facetwin/bin/python uv
 
 FROM ${PYTHON_IMAGE}
