@@ -37,7 +37,7 @@ class Scripted:
 def script(network: nn.Module) -> torch.jit.ScriptModule:
     """The network as TorchScript, in evaluation mode on the CPU."""
     with _jit():
-        return torch.jit.script(network.eval().cpu())  # type: ignore[no-any-return]
+        return torch.jit.script(network.eval().cpu())
 
 
 def freeze(module: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
@@ -69,7 +69,7 @@ def load_scripted(path: Path, device: str, arrays: Sequence[str]) -> Scripted:
 def save_scripted(path: Path, scripted: Scripted) -> None:
     """Writes beside the target, then renames: a reader sees the old file or the new one, never half of one."""
     arrays = io.BytesIO()
-    np.savez(arrays, **scripted.golden)
+    np.savez(arrays, **scripted.golden)  # type: ignore[arg-type]  # none of them is named allow_pickle
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, suffix=".partial")
     os.close(handle)

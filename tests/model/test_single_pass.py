@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from model.face import Face
 from model.images import decode_image
 from model.locator_bundle import load_locator
 from model.single_pass import FIRST_LOOK, SECOND_LOOK, SinglePassDetector
@@ -17,7 +18,7 @@ class Watched(SinglePassDetector):
         super().__init__(load_locator())
         self.looks: list[float] = []
 
-    def _look(self, image: np.ndarray, scale: float) -> list:
+    def _look(self, image: np.ndarray, scale: float) -> list[Face]:
         self.looks.append(image.shape[0] * image.shape[1] * scale**2)
         return super()._look(image, scale)
 

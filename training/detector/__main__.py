@@ -28,13 +28,13 @@ def show(
 ) -> None:
     """Draws composites with the faces taught on them, to look at before a training."""
     from training.detector.composites import Composer, sheet
-    from training.detector.negatives import faceless
+    from training.detector.public import public_pictures
 
     settings = load_detector_config(config)
     learned, _, _ = split(settings, data or data_folder(), build)
     some = TaughtPhotos(learned.photos[:200], learned.faces[:200])
-    pictures = faceless(settings.composites.pictures)
-    composer = Composer(some, settings.composites, settings.people.least_score, settings.training.seed, pictures)
+    faceless = public_pictures(settings.composites.pictures)
+    composer = Composer(some, settings.composites, settings.people.least_score, settings.training.seed, faceless)
     target.parent.mkdir(parents=True, exist_ok=True)
     sheet([composer.composite(number) for number in range(16)]).save(target)
     console.print(f"Sixteen composites are in {target}: faces green, places where nothing is taught red.")

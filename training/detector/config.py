@@ -25,7 +25,7 @@ class PeopleConfig:
 class CompositeConfig:
     """Pictures of `size` pixels made of `grids` x `grids` photos, drawn alike. A face takes `least_share` to
     `most_share` of its cell's side, turned by up to `rotation` degrees; smaller than `least_side` pixels, or less than
-    half inside, it is left out of the loss. `pictures`: see training/detector/negatives.py. The others are chances."""
+    half inside, it is left out of the loss. `pictures`: of scikit-image, without a face. The others are chances."""
 
     size: int
     grids: tuple[int, ...]

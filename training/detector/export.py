@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skimage.data
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -18,6 +17,7 @@ from model.locator_bundle import SCHEMA, LocatorBundle, LocatorMetadata, create_
 from training.config import ConfigError, is_of
 from training.detector.config import DetectorConfig
 from training.detector.measure import Faces, matches
+from training.detector.public import public_pictures
 from training.detector.teacher import TaughtPhotos
 from training.detector.train import locate
 from training.export import LICENCES
@@ -91,5 +91,6 @@ def fit_frame(found: Sequence[Faces], taught: Sequence[Faces]) -> NDArray[np.flo
 
 def golden_photo() -> Pixels:
     """Eileen Collins, NASA, in the public domain: uint8 (192, 192, 3)."""
-    portrait = Image.fromarray(skimage.data.astronaut()).crop((96, 0, 352, 256))
+    (astronaut,) = public_pictures(["astronaut.png"])
+    portrait = Image.fromarray(astronaut).crop((96, 0, 352, 256))
     return np.array(portrait.resize((192, 192), Image.Resampling.LANCZOS))

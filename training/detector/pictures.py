@@ -1,13 +1,13 @@
 """Pictures for the documents: of our own making, or in the public domain and part of scikit-image."""
 
 import numpy as np
-import skimage.data
 from PIL import Image, ImageDraw, ImageFilter
 
 from model.detection import detect_any_orientation
 from model.face import FaceDetector
 from training.detector.composites import texture
 from training.detector.drawing import drawn
+from training.detector.public import public_pictures
 
 PANEL = 300  # pixels a side
 ACROSS = 4
@@ -15,9 +15,10 @@ ACROSS = 4
 
 def scenes() -> dict[str, Image.Image]:
     """Caption -> picture. The portrait is NASA's of Eileen Collins."""
-    astronaut = Image.fromarray(skimage.data.astronaut())
+    names = ("astronaut.png", "camera.png", "color.png")
+    astronaut, camera, colours = (Image.fromarray(each) for each in public_pictures(names))
     portrait = astronaut.crop((96, 0, 352, 256))
-    photographer = Image.fromarray(skimage.data.camera()).crop((60, 20, 316, 276)).convert("RGB")
+    photographer = camera.crop((60, 20, 316, 276))
     return {
         "portrait": astronaut,
         "group": _group(portrait),
@@ -29,7 +30,7 @@ def scenes() -> dict[str, Image.Image]:
         "sunglasses": _sunglasses(portrait),
         "empty: a landscape": _landscape(),
         "empty: a drawing": _drawing(),
-        "empty: colours": Image.fromarray(skimage.data.colorwheel()),
+        "empty: colours": colours,
         "empty: a texture": Image.fromarray(texture(np.random.default_rng(3), 300, 300)),
     }
 

@@ -16,7 +16,7 @@ from training.detector.composites import Composer, Composite
 from training.detector.config import DetectorConfig
 from training.detector.loss import detection_loss
 from training.detector.measure import Faces, measure
-from training.detector.negatives import faceless
+from training.detector.public import public_pictures
 from training.detector.teacher import TaughtPhotos
 from training.progress import bar
 from training.state import TrainingState
@@ -38,8 +38,8 @@ def train(config: DetectorConfig, learned: TaughtPhotos, held_out: TaughtPhotos,
     state = TrainingState(network, config, Team())
     run.mkdir(parents=True, exist_ok=True)
     state.resume(run / "last.pt", device)
-    pictures = faceless(config.composites.pictures)
-    composer = Composer(learned, config.composites, config.people.least_score, settings.seed, pictures)
+    faceless = public_pictures(config.composites.pictures)
+    composer = Composer(learned, config.composites, config.people.least_score, settings.seed, faceless)
     log = SummaryWriter(str(run), purge_step=state.step)
     generator = torch.Generator()
     with bar(settings.steps, state.step) as advance:

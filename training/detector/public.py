@@ -1,4 +1,4 @@
-"""Photos without a human face, in the public domain: those that come with scikit-image."""
+"""Pictures in the public domain: those that come with scikit-image."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from model.images import Pixels
 from training.photos import DataError
 
 
-def faceless(names: Sequence[str]) -> tuple[Pixels, ...]:
+def public_pictures(names: Sequence[str]) -> tuple[Pixels, ...]:
     """The pictures of these file names as RGB, uint8 (H, W, 3). Raises DataError where one does not exist."""
     folder = Path(skimage.__file__).parent / "data"
     missing = sorted(name for name in names if not (folder / name).is_file())
