@@ -34,16 +34,20 @@ def open_detector(kind: DetectorKind = DetectorKind.LOCATOR, device: str = "cpu"
 
 
 def detect_any_orientation(detector: FaceDetector, image: Pixels) -> list[Face]:
-    """The faces of the image as it stands or, if there is none, of the first of its turns by 90, 180 and 270 degrees
-    that shows any: phones and scanners often lose the orientation. Coordinates are those of the image as given."""
+    """The faces of the image as it stands, unless there is none, or only doubtful ones, and one of its turns by 90, 180
+    and 270 degrees shows a better: phones and scanners often lose the orientation. Coordinates are those of the image
+    as given."""
     faces = detector.detect(image)
-    turns = 0
-    while not faces and turns < 3:
-        turns += 1
+    best = max((face.score for face in faces), default=0.0)
+    if faces and best >= detector.sure_score:
+        return faces
+    for turns in (1, 2, 3):
         turned = np.ascontiguousarray(np.rot90(image, turns))
         # Three more looks at a turned photo are three more chances to take something else for a face.
         found = [face for face in detector.detect(turned) if face.score >= detector.turned_score]
-        faces = [_turn_back(face, turns, image.shape[1], image.shape[0]) for face in found]
+        if found and found[0].score > best:
+            best = found[0].score
+            faces = [_turn_back(face, turns, image.shape[1], image.shape[0]) for face in found]
     return faces
 
 

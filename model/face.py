@@ -46,8 +46,13 @@ class FaceDetector(Protocol):
         ...
 
     @property
+    def sure_score(self) -> float:
+        """Of a face, 0..1, from which on the photo stands upright beyond doubt ..."""
+        ...
+
+    @property
     def turned_score(self) -> float:
-        """From which on a face on a photo turned by a quarter or more counts, 0..1."""
+        """... and from which on one on the photo turned by a quarter or more counts."""
         ...
 
     def detect(self, image: Pixels) -> list[Face]:

@@ -28,8 +28,9 @@ class LocatorMetadata:
     name: str
     version: str
     detector_id: str
-    least_score: float  # 0..1, from which on an answer is a face ...
-    turned_score: float  # ... on a photo that was turned by a quarter or more
+    least_score: float  # 0..1, from which on an answer is a face
+    sure_score: float  # see model/face.py
+    turned_score: float
     frame: tuple[tuple[float, float], ...]  # of its landmarks; see model/face.py
     architecture: Mapping[str, Any]
     training: Mapping[str, Any]  # config, command, data, licence, history in brief
@@ -92,8 +93,8 @@ def load_locator(path: Path = LOCATOR, device: str = "cpu") -> LocatorBundle:
 
 
 def _identity(module: torch.jit.ScriptModule, metadata: LocatorMetadata) -> str:
-    rest = [metadata.least_score, metadata.turned_score, [list(point) for point in metadata.frame]]
-    return digest_of(module.state_dict(), json.dumps(rest))
+    scores = [metadata.least_score, metadata.sure_score, metadata.turned_score]
+    return digest_of(module.state_dict(), json.dumps([scores, [list(point) for point in metadata.frame]]))
 
 
 @torch.inference_mode()

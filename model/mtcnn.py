@@ -20,6 +20,7 @@ class MtcnnDetector:
 
     name = "mtcnn-facenet-2.5.3"
     frame = np.array(CHIP_TEMPLATE, np.float64)
+    sure_score = 0.0
     turned_score = 0.95
 
     def __init__(self, device: str = "cpu", max_side: int = 640, min_face: int = 40) -> None:

@@ -24,7 +24,8 @@ class SinglePassDetector:
     def __init__(self, bundle: LocatorBundle) -> None:
         metadata = bundle.metadata
         self.name, self.frame = metadata.full_name, np.array(metadata.frame, np.float64)
-        self.turned_score, self._least_score = metadata.turned_score, metadata.least_score
+        self.sure_score, self.turned_score = metadata.sure_score, metadata.turned_score
+        self._least_score = metadata.least_score
         self._device = next(iter(bundle.module.state_dict().values())).device
         self._module = freeze(bundle.module)
 

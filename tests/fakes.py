@@ -26,6 +26,7 @@ class FakeDetector:
     """Finds faces by the rules above."""
 
     frame = np.array(CHIP_TEMPLATE)
+    sure_score = 0.0
     turned_score = 0.95
 
     def __init__(self, name: str = "fake-1") -> None:

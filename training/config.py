@@ -152,7 +152,9 @@ def is_of(saved: object, config: object) -> bool:
         noted: Any = TypeAdapter(type(config)).validate_python(saved)
     except ValidationError:
         return False
-    chosen_later = {name: getattr(config, name) for name in ("calibration", "scores") if hasattr(config, name)}
+    chosen_later = {
+        name: getattr(config, name) for name in ("calibration", "scores", "alignment") if hasattr(config, name)
+    }
     return bool(replace(noted, **chosen_later) == config)
 
 

@@ -22,6 +22,7 @@ class CornerDetector:
 
     name = "corner"
     frame = np.array(CHIP_TEMPLATE)
+    sure_score = 0.8
     turned_score = 0.95
 
     def __init__(self, score: float = 0.99) -> None:
@@ -56,6 +57,24 @@ def test_a_face_found_in_a_turned_photo_is_reported_where_it_is_in_the_photo_as_
     assert face.box.tolist() == box
     left, top, right, bottom = face.box
     assert ((face.landmarks >= [left, top]) & (face.landmarks <= [right, bottom])).all()
+
+
+class Doubtful(CornerDetector):
+    """Sees something face-like in every orientation, a face in one."""
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        seen = super().detect(image)
+        box, points = np.array([20, 20, 30, 30], np.float32), np.full((5, 2), 25, np.float32)
+        return [*seen, Face(box, points, 0.7)]
+
+
+def test_something_doubtful_in_a_turned_photo_does_not_hide_the_face() -> None:
+    image = np.zeros((40, 60, 3), np.uint8)
+    image[28:, 48:] = 255
+    face, *_ = detect_any_orientation(Doubtful(), image)
+    assert (face.rotation, face.score) == (180, 0.99)
+    (upright,) = detect_any_orientation(Doubtful(), np.zeros((40, 60, 3), np.uint8))
+    assert (upright.rotation, upright.score) == (0, 0.7)
 
 
 def test_a_doubtful_face_in_a_turned_photo_does_not_count() -> None:

@@ -1,7 +1,7 @@
 """`python -m training.detector`: teach and train the face detector on LFW's photos."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.table import Table
@@ -12,10 +12,12 @@ from model.locator_bundle import LOCATOR
 from training.data import hash_place
 from training.detector.config import CONFIG, DetectorConfig, load_detector_config
 from training.detector.teacher import TaughtPhotos, teach
+from training.experiment import CONFIGS
 from training.options import DEFAULT_BUILD, BuildOption, DataOption, console, in_words
 from training.photos import data_folder, find_photos, lfw_photos, read_people
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+FMRS: Final = (1e-2, 1e-3, 1e-4)
 DetectorOption = Annotated[Path, typer.Option("--config", help="The training, a TOML file.")]
 
 
@@ -102,6 +104,30 @@ def export(
     command = "python -m training.detector train, then export"
     made = run_export(settings, learned, held_out, build / "runs" / settings.name, target, command)
     console.print(f"{target}: {made.metadata.full_name}, {target.stat().st_size / 1e6:.1f} MB")
+
+
+@app.command()
+def frames(
+    bundle: Annotated[str, typer.Option(help="Whose TAR is measured.")] = "deploy",
+    scales: Annotated[str, typer.Option(help="Beside the file's own frame.")] = "0.97,1,1.03,1.06",
+    data: DataOption = None,
+    build: BuildOption = DEFAULT_BUILD,
+) -> None:
+    """TAR on every pair of the bundle's validation people by how large faces are in their crops: to choose [alignment]
+    by."""
+    from model.bundle import find_bundle, load_bundle
+    from model.locator_bundle import load_locator
+    from training.detector.frames import try_scales
+    from training.options import experiment_of
+
+    experiment = experiment_of(CONFIGS / f"{bundle}.toml", data, build)
+    people = experiment.split.validation
+    photos = [photo for photo in experiment.photos if photo.person in people]
+    table = Table("scale", *(f"TAR at {fmr:g}" for fmr in FMRS), title=f"{bundle}, validation people")
+    tried = [float(scale) for scale in scales.split(",")]
+    for scale, pairs in try_scales(load_locator(), load_bundle(find_bundle(bundle)), photos, tried):
+        table.add_row(f"{scale:g}", *(f"{pairs.tar_at(fmr):.4f}" for fmr in FMRS))
+    console.print(table)
 
 
 @app.command()

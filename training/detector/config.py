@@ -50,11 +50,20 @@ class LocatorConfig:
 
 @checked(frozen=True, config=STRICT)
 class ScoreConfig:
-    """From which on an answer is a face, 0..1: on a photo as it is, and on one turned by a quarter or more. Chosen on
-    held-out people with `python -m training.detector scores`."""
+    """The detector's thresholds, 0..1; `least`: from which on an answer is a face, the others: see model/face.py.
+    Chosen on held-out people with `python -m training.detector scores`."""
 
-    upright: float
+    least: float
+    sure: float
     turned: float
+
+
+@checked(frozen=True, config=STRICT)
+class AlignmentConfig:
+    """`scale`: how much larger a face should be in its crop than MTCNN's landmarks would have it; chosen on validation
+    people with `python -m training.detector frames`."""
+
+    scale: float
 
 
 @checked(frozen=True, config=STRICT)
@@ -68,6 +77,7 @@ class DetectorConfig:
     training: TrainingConfig
     batch: int
     scores: ScoreConfig
+    alignment: AlignmentConfig
 
 
 def load_detector_config(path: Path) -> DetectorConfig:

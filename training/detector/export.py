@@ -16,6 +16,7 @@ from model.locator import FaceLocator
 from model.locator_bundle import SCHEMA, LocatorBundle, LocatorMetadata, create_locator
 from training.config import ConfigError, is_of
 from training.detector.config import DetectorConfig
+from training.detector.frames import scaled
 from training.detector.measure import Faces, matches
 from training.detector.public import public_pictures
 from training.detector.teacher import TaughtPhotos
@@ -45,14 +46,15 @@ def export(
     """Writes the file. Raises ConfigError without a checkpoint of this config."""
     network, saved = best_locator(config, run)
     scores = config.scores
-    found = [locate(network, held_out.pixels(row), CPU, scores.upright) for row in range(len(held_out.photos))]
-    frame = fit_frame(found, held_out.faces)
+    found = [locate(network, held_out.pixels(row), CPU, scores.least) for row in range(len(held_out.photos))]
+    frame = scaled(fit_frame(found, held_out.faces), config.alignment.scale)
     metadata = LocatorMetadata(
         schema=SCHEMA,
         name=config.name,
         version=config.version,
         detector_id="",
-        least_score=scores.upright,
+        least_score=scores.least,
+        sure_score=scores.sure,
         turned_score=scores.turned,
         frame=tuple((float(x), float(y)) for x, y in frame.round(2)),
         architecture={"width": config.network.width, "parameters": sum(p.numel() for p in network.parameters())},
