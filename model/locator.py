@@ -34,9 +34,9 @@ class FaceLocator(nn.Module):
         a, b, c, d = (max(int(n * width), 4) for n in (16, 32, 64, 96))
         self.most_overlap, self.coarsest = most_overlap, COARSEST
         self.stem = nn.Sequential(_convolution(3, a), _convolution(a, b))  # stride 4
-        self.fine = nn.Sequential(_convolution(b, c), Separable(c, c), Separable(c, c), Separable(c, c))
-        self.middle = nn.Sequential(Separable(c, d, 2), Separable(d, d), Separable(d, d), Separable(d, d))
-        self.coarse = nn.Sequential(Separable(d, d, 2), Separable(d, d), Separable(d, d), Separable(d, d))
+        self.fine = nn.Sequential(_convolution(b, c), Separable(c, c), Separable(c, c))
+        self.middle = nn.Sequential(Separable(c, d, 2), Separable(d, d), Separable(d, d))
+        self.coarse = nn.Sequential(Separable(d, d, 2), Separable(d, d), Separable(d, d))
         self.fine_in, self.middle_in, self.coarse_in = nn.Conv2d(c, c, 1), nn.Conv2d(d, c, 1), nn.Conv2d(d, c, 1)
         self.fine_out, self.middle_out, self.coarse_out = _head(c), _head(c), _head(c)
 
@@ -46,11 +46,15 @@ class FaceLocator(nn.Module):
         shape."""
         if images.dtype != torch.uint8 or images.dim() != 4 or images.size(3) != 3:
             raise RuntimeError("images must be uint8 (B, H, W, 3)")
+        maps = self.maps(images.permute(0, 3, 1, 2).float())
+        answers = flat(maps)  # (B, VALUES, cells)
+        likely = answers[:, 4].sigmoid() >= least_score  # (B, cells)
         found: list[Tensor] = []
-        for faces in decode(self.maps(images.permute(0, 3, 1, 2).float())):
-            likely = faces[faces[:, 4] >= least_score]
-            kept = likely[nms(likely[:, :4], likely[:, 4], self.most_overlap)]
-            found.append(torch.cat([kept[:, :5], agreed(kept, likely)], dim=1))
+        for image in range(images.size(0)):
+            cells = likely[image].nonzero().squeeze(1)
+            faces = faces_at(answers[image : image + 1, :, cells], cells, maps)[0]
+            kept = faces[nms(faces[:, :4], faces[:, 4], self.most_overlap)]
+            found.append(torch.cat([kept[:, :5], agreed(kept, faces)], dim=1))
         return found
 
     @torch.jit.export
@@ -103,7 +107,7 @@ def _head(channels: int) -> nn.Sequential:
     nn.init.zeros_(last.bias)
     with torch.no_grad():
         last.bias[4] = -4.6  # a hundredth of the cells is the middle of a face: where the loss starts calm
-    return nn.Sequential(Separable(channels, channels), Separable(channels, channels), last)
+    return nn.Sequential(Separable(channels, channels), last)
 
 
 def agreed(kept: Tensor, likely: Tensor, least_overlap: float = SAME) -> Tensor:
@@ -124,25 +128,39 @@ def centres(rows: int, columns: int, stride: float, device: torch.device) -> Ten
     return (torch.stack([x, y]) + 0.5) * stride
 
 
-def decode(maps: list[Tensor], stride: float = FIRST_STRIDE, furthest: float = LARGEST_EXPONENT) -> Tensor:
-    """The network's maps -> the face of every cell, (B, cells, VALUES), in pixels and scores 0..1, level by level and
-    row by row. `stride` is that of the first map, each next one's twice as large."""
-    faces: list[Tensor] = []
+def flat(maps: list[Tensor]) -> Tensor:
+    """The network's maps -> (B, VALUES, cells), level by level and row by row."""
+    return torch.cat([values.flatten(2) for values in maps], dim=2).float()
+
+
+def decode(maps: list[Tensor]) -> Tensor:
+    """The network's maps -> the face of every cell, (B, cells, VALUES), in pixels and scores 0..1."""
+    answers = flat(maps)
+    return faces_at(answers, torch.arange(answers.size(2), device=answers.device), maps)
+
+
+def faces_at(
+    answers: Tensor, cells: Tensor, maps: list[Tensor], stride: float = FIRST_STRIDE, furthest: float = LARGEST_EXPONENT
+) -> Tensor:
+    """What some cells (K,), numbered as in `flat`, answer (B, VALUES, K) -> their faces (B, K, VALUES). `stride` is
+    that of the first map, each next one's twice as large."""
+    starts: list[int] = []
+    columns: list[int] = []
+    strides: list[float] = []
+    count = 0
     for values in maps:
-        batch, rows, columns = values.size(0), values.size(2), values.size(3)
-        values = values.float()
-        centre = centres(rows, columns, stride, values.device)
-        sides = values[:, :4].clamp(-furthest, furthest).exp() * stride
-        points = values[:, 5:].reshape(batch, 5, 2, rows, columns) * stride + centre
-        face = torch.cat(
-            [
-                centre - sides[:, :2],
-                centre + sides[:, 2:],
-                values[:, 4:5].sigmoid(),
-                points.reshape(batch, 10, rows, columns),
-            ],
-            dim=1,
-        )
-        faces.append(face.flatten(2))
+        starts.append(count)
+        columns.append(values.size(3))
+        strides.append(stride)
+        count += values.size(2) * values.size(3)
         stride = stride * 2.0
-    return torch.cat(faces, dim=2).transpose(1, 2)
+    level = (cells >= starts[1]).long() + (cells >= starts[2]).long()
+    place = cells - torch.tensor(starts, device=cells.device)[level]
+    across = torch.tensor(columns, device=cells.device)[level]
+    pixels = torch.tensor(strides, device=cells.device)[level]
+    row = torch.div(place, across, rounding_mode="floor")
+    centre = (torch.stack([place - row * across, row]) + 0.5) * pixels  # (2, K)
+    sides = answers[:, :4].clamp(-furthest, furthest).exp() * pixels
+    points = answers[:, 5:].reshape(answers.size(0), 5, 2, answers.size(2)) * pixels + centre
+    parts = [centre - sides[:, :2], centre + sides[:, 2:], answers[:, 4:5].sigmoid(), points.flatten(1, 2)]
+    return torch.cat(parts, dim=1).transpose(1, 2)
