@@ -25,7 +25,7 @@ def select_face(faces: Sequence[Face], selection: FaceSelection, width: int, hei
     if not faces:
         raise NoFaceFound(
             "No face was found, in any of four orientations. Send a photo in which the face is larger, sharper or "
-            "less turned away; the smallest that is found is about 1/16 of the photo's long side."
+            "less turned away; about 20 pixels across are the least."
         )
     if selection is FaceSelection.SINGLE and len(faces) > 1:
         raise SeveralFaces(

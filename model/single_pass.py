@@ -14,8 +14,8 @@ from model.scripted import freeze
 
 LENGTHS: Final = [0, 1, 2, 3, *range(5, 15)]  # of a face, what is in pixels
 FIRST_LOOK: Final = 128 * 128  # pixels to which a larger photo is scaled down
-CLOSE: Final = 32.0  # pixels a side on the first look; a photo whose largest face has fewer deserves a second one ...
-WANTED: Final = 64.0  # ... at which that face has as many, if the photo has them
+CLOSE: Final = 40.0  # pixels a side on the first look; a photo whose largest face has fewer deserves a second one ...
+WANTED: Final = 80.0  # ... at which that face has as many, if the photo has them
 SECOND_LOOK: Final = 1280 * 960  # pixels at most
 
 
@@ -32,7 +32,8 @@ class SinglePassDetector:
 
     def detect(self, image: Pixels) -> list[Face]:
         """See FaceDetector. A photo above FIRST_LOOK pixels is looked at scaled down to that and, where that shows
-        nobody or small faces only, once more with up to SECOND_LOOK."""
+        nobody or small faces only, once more with up to SECOND_LOOK. Beside a large face, so, those that have less than
+        about a tenth of the photo's side go unseen."""
         pixels = image.shape[0] * image.shape[1]
         factor = math.ceil(math.sqrt(pixels / FIRST_LOOK))
         faces = self._look(image, factor)

@@ -30,7 +30,8 @@ def taught(tmp_path: Path) -> TaughtPhotos:
 @pytest.fixture
 def config() -> CompositeConfig:
     shipped = load_detector_config(CONFIG).composites
-    return replace(shipped, size=128, grids=(1,), least_share=0.5, most_share=0.6, empty=0, covered=0, glasses=0)
+    plain = replace(shipped, empty=0, turned=0, covered=0, glasses=0, faceless=0)
+    return replace(plain, size=128, grids=(1,), least_share=0.5, most_share=0.6)
 
 
 def composer(taught: TaughtPhotos, config: CompositeConfig) -> Composer:
@@ -82,6 +83,21 @@ def test_an_empty_cell_shows_no_face(taught: TaughtPhotos, config: CompositeConf
     assert len(made.faces) == len(made.unsure) == 0
     assert made.pixels.shape == (128, 128, 3)
     assert texture(np.random.default_rng(0), 30, 20).shape == (20, 30, 3)
+
+
+def test_a_face_on_its_side_is_taught_as_none(taught: TaughtPhotos, config: CompositeConfig) -> None:
+    turned = [composer(taught, replace(config, turned=1.0)).composite(number) for number in range(8)]
+    assert all(len(made.faces) == len(made.unsure) == 0 for made in turned)
+    dots = COLOURS.astype(int)[:, None, None]
+    assert any((np.abs(made.pixels - dots).max(axis=-1) < 60).any(axis=(1, 2)).all() for made in turned)  # it is there
+
+
+def test_a_background_is_part_of_a_picture_without_faces(taught: TaughtPhotos, config: CompositeConfig) -> None:
+    green = np.zeros((50, 80, 3), np.uint8)
+    green[..., 1] = 200
+    only = replace(config, empty=1.0, faceless=1.0)
+    made = Composer(taught, only, 0.95, seed=1, faceless=(green,)).composite(0)
+    assert (made.pixels == [0, 200, 0]).all()
 
 
 def test_what_covers_a_face_does_not_unmake_it(taught: TaughtPhotos, config: CompositeConfig) -> None:
