@@ -65,7 +65,8 @@ def _story(metadata: BundleMetadata, file: str) -> str:
         f"photos): weights of step {training['best_step']:,} of {training['config']['training']['steps']:,}",
         "calibrated on": metadata.calibration.data,
         "licence": f"code and weights MIT; {training['licence']}",
-        "found and aligned by": f"`{metadata.detector}`, `{metadata.alignment}`",
+        "faces found by": f"`{metadata.detector}` for the figures below, `{training['detector']}` for the training; "
+        f"aligned by `{metadata.alignment}`",
     }
     return table(rows)
 
@@ -106,7 +107,8 @@ def _accuracy(report: Any) -> list[str]:
             "View 2, ten fold models of the recipe that this command names, none of them the weights in the file: "
             f"`{view2['command']}` ({view2['machine']}): accuracy "
             f"**{view2['accuracy']['value']:.2%}** +- {view2['accuracy']['standard_error']:.2%} (mean and standard "
-            f"error over the folds, thresholds from validation people of the other nine); TAR {tars}."
+            f"error over the folds, thresholds from validation people of the other nine); TAR {tars}. Faces found by "
+            f"`{view2['detector']}`."
         )
     return parts
 
