@@ -1,5 +1,6 @@
 """`python -m training.detector`: teach and train the face detector on LFW's photos."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -18,6 +19,7 @@ from training.photos import data_folder, find_photos, lfw_photos, read_people
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 FMRS: Final = (1e-2, 1e-3, 1e-4)
+SCORES: Final = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 DetectorOption = Annotated[Path, typer.Option("--config", help="The training, a TOML file.")]
 
 
@@ -62,30 +64,32 @@ def train(config: DetectorOption = CONFIG, data: DataOption = None, build: Build
 
 @app.command()
 def scores(config: DetectorOption = CONFIG, data: DataOption = None, build: BuildOption = DEFAULT_BUILD) -> None:
-    """What each threshold would find on the held-out photos, upright and turned: to choose [scores] by."""
+    """What each threshold finds on the held-out photos, upright and turned, with the exported file: to choose [scores]
+    by."""
     import numpy as np
 
-    from training.detector.export import CPU, best_locator
+    from model.locator_bundle import load_locator
+    from model.single_pass import SinglePassDetector
     from training.detector.measure import compare
-    from training.detector.train import locate
+    from training.detector.report import rows_of
 
-    settings = load_detector_config(config)
-    _, held_out, _ = split(settings, data or data_folder(), build)
-    network, _ = best_locator(settings, build / "runs" / settings.name)
+    _, held_out, _ = split(load_detector_config(config), data or data_folder(), build)
     photos = [held_out.pixels(row) for row in range(len(held_out.photos))]
-    upright = [locate(network, photo, CPU, 0.1) for photo in photos]
-    best = np.array([max(faces[:, 4], default=0.0) for faces in upright])
-    turned = [
-        max(locate(network, np.rot90(photo, turns), CPU, 0.1)[:, 4].max(initial=0.0) for turns in (1, 2, 3))
-        for photo in photos
-    ]
-    table = Table(
-        "score", "recall", "false positives a photo", "photos without", "turned photos with", title="Held out"
-    )
-    for score in np.arange(0.2, 0.85, 0.05):
+    table = Table("score", "recall", "false positives a photo", "photos without", "on turned photos, a photo")
+    for score in SCORES:
+        bundle = load_locator()
+        detector = SinglePassDetector(replace(bundle, metadata=replace(bundle.metadata, least_score=score)))
+        upright = [rows_of(detector, photo) for photo in photos]
+        turned = [len(rows_of(detector, np.rot90(photo, turns))) for photo in photos for turns in (1, 2, 3)]
         found = compare(upright, held_out.faces, score)
-        counts = int((best < score).sum()), int((np.array(turned) >= score).sum())
-        table.add_row(f"{score:.2f}", f"{found.recall:.4f}", f"{found.false_positives:.4f}", *map(str, counts))
+        lost = sum(not len(faces) for faces in upright)
+        table.add_row(
+            f"{score:.2f}",
+            f"{found.recall:.4f}",
+            f"{found.false_positives:.4f}",
+            str(lost),
+            f"{np.mean(turned):.4f}",
+        )
     console.print(table)
 
 

@@ -35,10 +35,13 @@ CAPS: Final = (640, 320)
 
 def find(detector: FaceDetector, taught: TaughtPhotos, what: str) -> list[Faces]:
     """The faces (F, 15) that it finds on each photo as it is."""
-    return [_rows(detector, taught.pixels(row)) for row in track(range(len(taught.photos)), f"{detector.name}: {what}")]
+    return [
+        rows_of(detector, taught.pixels(row)) for row in track(range(len(taught.photos)), f"{detector.name}: {what}")
+    ]
 
 
-def _rows(detector: FaceDetector, image: Pixels) -> Faces:
+def rows_of(detector: FaceDetector, image: Pixels) -> Faces:
+    """The faces that it finds on one photo, (F, 15)."""
     rows = [[*face.box, face.score, *face.landmarks.ravel()] for face in detector.detect(image)]
     return np.array(rows, np.float32).reshape(-1, FACE)
 
