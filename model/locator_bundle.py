@@ -28,7 +28,8 @@ class LocatorMetadata:
     name: str
     version: str
     detector_id: str
-    least_score: float  # 0..1, from which on an answer is a face
+    least_score: float  # 0..1, from which on an answer is a face ...
+    last_score: float  # ... and the best of a photo with no such answer, if it is large
     sure_score: float  # see model/face.py
     turned_score: float
     frame: tuple[tuple[float, float], ...]  # of its landmarks; see model/face.py
@@ -93,7 +94,7 @@ def load_locator(path: Path = LOCATOR, device: str = "cpu") -> LocatorBundle:
 
 
 def _identity(module: torch.jit.ScriptModule, metadata: LocatorMetadata) -> str:
-    scores = [metadata.least_score, metadata.sure_score, metadata.turned_score]
+    scores = [metadata.least_score, metadata.last_score, metadata.sure_score, metadata.turned_score]
     return digest_of(module.state_dict(), json.dumps([scores, [list(point) for point in metadata.frame]]))
 
 

@@ -17,6 +17,7 @@ FIRST_LOOK: Final = 128 * 128  # pixels to which a larger photo is scaled down
 CLOSE: Final = 40.0  # pixels a side on the first look; a photo whose largest face has fewer deserves a second one ...
 WANTED: Final = 80.0  # ... at which that face has as many, if the photo has them
 SECOND_LOOK: Final = 1280 * 960  # pixels at most
+LARGE: Final = 0.1  # of the photo, that a face takes which is all there is
 
 
 class SinglePassDetector:
@@ -26,7 +27,7 @@ class SinglePassDetector:
         metadata = bundle.metadata
         self.name, self.frame = metadata.full_name, np.array(metadata.frame, np.float64)
         self.sure_score, self.turned_score = metadata.sure_score, metadata.turned_score
-        self._least_score = metadata.least_score
+        self._least_score, self._last_score = metadata.least_score, metadata.last_score
         self._device = next(iter(bundle.module.state_dict().values())).device
         self._module = freeze(bundle.module)
 
@@ -36,12 +37,18 @@ class SinglePassDetector:
         about a tenth of the photo's side go unseen."""
         pixels = image.shape[0] * image.shape[1]
         factor = math.ceil(math.sqrt(pixels / FIRST_LOOK))
-        faces = self._look(image, factor)
+        answers = self._look(image, factor)
+        faces = self._likely(answers)
         side = max((math.sqrt(face.area) for face in faces), default=0.0)
-        if factor == 1 or side >= CLOSE * factor:
-            return faces
-        closer = max(int(side / WANTED), math.ceil(math.sqrt(pixels / SECOND_LOOK)), 1)
-        return self._look(image, closer) or faces
+        if factor > 1 and side < CLOSE * factor:
+            closer = max(int(side / WANTED), math.ceil(math.sqrt(pixels / SECOND_LOOK)), 1)
+            faces = self._likely(self._look(image, closer)) or faces
+        # Somebody far turned away, most likely, who fills much of the photo: better doubtful than lost.
+        large = [face for face in answers if face.area >= LARGE * pixels]
+        return faces or large[:1]
+
+    def _likely(self, answers: list[Face]) -> list[Face]:
+        return [face for face in answers if face.score >= self._least_score]
 
     @torch.inference_mode()
     def _look(self, image: Pixels, factor: int) -> list[Face]:
@@ -49,7 +56,7 @@ class SinglePassDetector:
         if factor > 1:
             image = np.array(Image.fromarray(image).reduce(factor))
         seen = torch.from_numpy(np.ascontiguousarray(image))[None].to(self._device)
-        (answers,) = self._module(seen, self._least_score)
+        (answers,) = self._module(seen, self._last_score)
         rows = answers.cpu().numpy().astype(np.float32)  # (F, 15)
         rows[:, LENGTHS] *= factor
         return [Face(row[:4], row[5:].reshape(5, 2), float(row[4])) for row in rows]

@@ -45,10 +45,12 @@ def test_served_similarities_are_those_of_the_bundle_offline(
     bundle = load_bundle(find_bundle(Settings.model_fields["bundle"].default))
     calibration = bundle.metadata.calibration
     assert isinstance(calibration, Calibration)
+    from model.detection import DetectorKind
     from training.config import CropConfig
     from training.scored import score
 
-    faces = prepare([lfw[name] for name in names], CropConfig(bundle.metadata.crop_size, 16), tmp_path, workers=1)
+    served = CropConfig(bundle.metadata.crop_size, 16, DetectorKind.LOCATOR.value)
+    faces = prepare([lfw[name] for name in names], served, tmp_path, workers=1)
     scored = score(bundle, faces, frozenset(faces.people))
     service = Service(server.url, list(lfw.values()))
     result = parity(service, scored, some, calibration.at_fmr().threshold, bundle.metadata.encoder_id)

@@ -123,12 +123,16 @@ def test_tiny_and_narrow_images_are_no_error(detector: FaceDetector, shape: tupl
     assert detector.detect(np.full((*shape, 3), 128, np.uint8)) == []
 
 
-def test_a_face_on_its_side_is_not_taken_for_an_upright_one(lfw: dict[str, Photo]) -> None:
+def test_photos_that_lost_their_orientation_are_read_the_right_way_up(lfw: dict[str, Photo]) -> None:
     detector = open_detector()
-    photos = [decode_image(lfw[name].read()) for name in sorted(lfw)[::700]]
-    turned = [np.ascontiguousarray(np.rot90(photo, turns)) for photo in photos for turns in (1, 2, 3)]
-    mistaken = sum(bool(detector.detect(photo)) for photo in turned)
-    assert mistaken <= 0.05 * len(turned)
+    right = total = 0
+    for name in sorted(lfw)[::400]:
+        photo = decode_image(lfw[name].read())
+        for turns in range(4):
+            faces = detect_any_orientation(detector, np.ascontiguousarray(np.rot90(photo, turns)))
+            right += bool(faces) and faces[0].rotation == 90 * (-turns % 4)
+            total += 1
+    assert right >= 0.97 * total
 
 
 def test_the_same_face_fills_the_same_crop_whoever_found_it(lfw: dict[str, Photo]) -> None:

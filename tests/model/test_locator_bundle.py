@@ -19,6 +19,7 @@ def metadata() -> LocatorMetadata:
         version="0",
         detector_id="",
         least_score=0.5,
+        last_score=0.4,
         sure_score=0.8,
         turned_score=0.6,
         frame=CHIP_TEMPLATE,
@@ -37,6 +38,7 @@ def network(seed: int = 0) -> FaceLocator:
         last = head[-1]
         assert isinstance(last, torch.nn.Conv2d)
         torch.nn.init.normal_(last.weight, std=0.5)
+        torch.nn.init.zeros_(last.bias)
     return made
 
 
@@ -67,12 +69,13 @@ def test_other_weights_thresholds_or_frames_are_another_detector(bundle: Locator
     other = [
         (network(1), metadata()),
         (network(), replace(metadata(), least_score=0.4)),
+        (network(), replace(metadata(), last_score=0.3)),
         (network(), replace(metadata(), sure_score=0.7)),
         (network(), replace(metadata(), turned_score=0.7)),
         (network(), replace(metadata(), frame=((1.0, 1.0), *CHIP_TEMPLATE[1:]))),
     ]
     made = [create_locator(tmp_path / f"{i}.pt", *each, photo()) for i, each in enumerate(other)]
-    assert len({bundle.metadata.detector_id, *(each.metadata.detector_id for each in made)}) == 6
+    assert len({bundle.metadata.detector_id, *(each.metadata.detector_id for each in made)}) == 7
 
 
 def test_faces_that_are_not_those_sealed_are_refused(bundle: LocatorBundle) -> None:

@@ -13,11 +13,11 @@ from training.photos import DataError, Photo
 
 @pytest.fixture
 def album(tmp_path: Path, lfw: dict[str, Photo]) -> Path:
-    """Two photos each of twenty people, as somebody would have them in a folder."""
+    """Two photos each of thirty people, as somebody would have them in a folder."""
     by_person: dict[str, list[Photo]] = {}
     for photo in lfw.values():
         by_person.setdefault(photo.person, []).append(photo)
-    several = [photos[:2] for photos in by_person.values() if len(photos) > 1][:20]
+    several = [photos[:2] for photos in by_person.values() if len(photos) > 1][:30]
     for photo in (photo for photos in several for photo in photos):
         place = tmp_path / "album" / photo.name
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -37,9 +37,9 @@ def test_somebody_calibrates_on_their_own_people(album: Path, tmp_path: Path, mo
     mine = load_bundle(tmp_path / "mine.pt")
     assert mine.metadata.encoder_id == load_bundle(shipped).metadata.encoder_id
     assert mine.metadata.calibration is not None
-    assert mine.metadata.calibration.data == "album: 20 people, 40 photos, every pair"
-    assert mine.metadata.calibration.points[0].genuine_pairs == 20
-    assert mine.metadata.calibration.points[0].impostor_pairs == 40 * 39 // 2 - 20
+    assert mine.metadata.calibration.data == "album: 30 people, 60 photos, every pair"
+    assert mine.metadata.calibration.points[0].genuine_pairs == 30
+    assert mine.metadata.calibration.points[0].impostor_pairs == 60 * 59 // 2 - 30
     assert (tmp_path / "build" / "plots" / "mine-det.png").is_file()
     assert shipped.read_bytes() == before
 
@@ -67,7 +67,7 @@ def test_somebody_evaluates_on_their_own_pairs(album: Path, tmp_path: Path, monk
     assert result.exit_code == 0, result.output
     target = tmp_path / "build" / "evaluations" / "lfw-album"
     report = json.loads((target / "report.json").read_text())
-    assert report["listed_pairs"]["pairs"] == 40
+    assert report["listed_pairs"]["pairs"] == 60
     assert report["listed_pairs"]["accuracy_at_best_threshold_for_these_very_pairs"] > 0.7
     assert report["command"] == "python -m training evaluate --bundle lfw --photos album --pairs pairs.tsv"
     assert {path.name for path in target.iterdir()} == {"report.json", "roc.png", "det.png", "scores.png", "worst.html"}

@@ -13,7 +13,7 @@ from training.config import CropConfig
 from training.photos import DataError, Photo, find_photos
 from training.prepare import load_prepared, prepare
 
-CONFIG = CropConfig(size=64, margin=8)
+CONFIG = CropConfig(size=64, margin=8, detector="locator")
 
 
 @pytest.fixture(scope="module")

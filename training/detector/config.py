@@ -50,10 +50,11 @@ class LocatorConfig:
 
 @checked(frozen=True, config=STRICT)
 class ScoreConfig:
-    """The detector's thresholds, 0..1; `least`: from which on an answer is a face, the others: see model/face.py.
-    Chosen on held-out people with `python -m training.detector scores`."""
+    """The detector's thresholds, 0..1; see model/locator_bundle.py and model/face.py. Chosen on held-out people with
+    `python -m training.detector scores`."""
 
     least: float
+    last: float
     sure: float
     turned: float
 

@@ -53,11 +53,11 @@ def describe_locator(metadata: LocatorMetadata) -> str:
             f"{tar['locator']:.2%} with `locator`, {tar['mtcnn']:.2%} with `mtcnn`; difference "
             f"{tested['difference']['value'] * 100:+.2f} points, 95 % limits {low * 100:+.2f} to {high * 100:+.2f} "
             "(bootstrap paired over people).",
-            "Median milliseconds a photo, LFW's test photos scaled to squares; MTCNN finds faces from 40 px on and is "
-            "timed with the locator's own cap on pixels and with that of the service:",
+            "Median milliseconds a photo, LFW's test photos scaled to squares. Both get the whole photo; MTCNN scales "
+            "it to 640 px a side at most, as in the service (or to 320), and finds faces from 40 px on there:",
             "\n".join(
                 [
-                    "| side, px | threads | locator | MTCNN, 320 px | MTCNN, 640 px |",
+                    "| side, px | threads | locator | MTCNN at 320 px | MTCNN at 640 px |",
                     "| --- | --- | --- | --- | --- |",
                     *times,
                 ]

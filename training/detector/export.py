@@ -54,6 +54,7 @@ def export(
         version=config.version,
         detector_id="",
         least_score=scores.least,
+        last_score=scores.last,
         sure_score=scores.sure,
         turned_score=scores.turned,
         frame=tuple((float(x), float(y)) for x, y in frame.round(2)),

@@ -29,7 +29,7 @@ from training.scored import score
 SIDES: Final = (250, 640, 1920)  # pixels of the photos that are timed
 THREADS: Final = (1, 2)
 FMR: Final = 1e-3
-# MTCNN as the service runs it, and under the very cap on pixels that the locator's first look has.
+# Of MTCNN, on the photo's long side in pixels: the service's, and a smaller one.
 CAPS: Final = (640, 320)
 
 

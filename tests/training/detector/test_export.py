@@ -61,7 +61,7 @@ def test_only_a_checkpoint_of_the_same_training_is_exported(config: DetectorConf
 def test_the_shipped_detector_is_of_the_config_beside_it() -> None:
     metadata, config = load_locator().metadata, load_detector_config(CONFIG)
     assert is_of(metadata.training["config"], config)
-    assert metadata.least_score == config.scores.least
+    assert (metadata.least_score, metadata.last_score) == (config.scores.least, config.scores.last)
     assert (metadata.sure_score, metadata.turned_score) == (config.scores.sure, config.scores.turned)
 
 
