@@ -38,6 +38,7 @@ def network(seed: int = 0) -> FaceLocator:
         last = head[-1]
         assert isinstance(last, torch.nn.Conv2d)
         torch.nn.init.normal_(last.weight, std=0.5)
+        assert last.bias is not None
         torch.nn.init.zeros_(last.bias)
     return made
 

@@ -1,5 +1,6 @@
 """The face detector in the model card."""
 
+import math
 from collections.abc import Mapping
 
 from model.locator_bundle import LocatorMetadata
@@ -21,11 +22,14 @@ def describe_locator(metadata: LocatorMetadata) -> str:
         "composites of them",
         "licence": f"code and weights MIT; {training['licence']}",
     }
-    found = [
-        f"| {each['source']} | {each['truth']} | {each['detector']} | {each['photos']:,} | {_share(each['recall'])} | "
-        f"{each['false_positives']:.3f} | {_share(each['landmark_error'])} | {_share(each['landmark_error_95'])} |"
-        for each in report["sources"]
-    ]
+    found = []
+    for each in report["sources"]:
+        recall = _share(each["recall"] if each["faces"] else math.nan)
+        errors = f"{_share(each['landmark_error'])} | {_share(each['landmark_error_95'])}"
+        found.append(
+            f"| {each['source']} | {each['truth']} | {each['detector']} | {each['photos']:,} | {recall} | "
+            f"{each['false_positives']:.3f} | {errors} |"
+        )
     times = [
         f"| {each['side']} | {each['threads']} | {each['locator']:.1f} | {each['mtcnn_320']:.1f} "
         f"({each['mtcnn_320'] / each['locator']:.0f} x) | {each['mtcnn_640']:.1f} "
@@ -67,7 +71,7 @@ def describe_locator(metadata: LocatorMetadata) -> str:
 
 
 def _share(value: float) -> str:
-    return "" if value != value else f"{value:.1%}"  # NaN where there was nothing to measure
+    return "" if math.isnan(value) else f"{value:.1%}"  # where there was nothing to measure
 
 
 def table(rows: Mapping[str, str]) -> str:
