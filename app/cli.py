@@ -18,6 +18,7 @@ from app.client import ApiError, Facetwin
 from app.gallery.sqlite import GalleryError
 from app.main import create_app
 from app.settings import load_settings
+from model.scripted import BundleError
 
 cli = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 
@@ -132,5 +133,5 @@ def _fail(message: str) -> Any:
 def main() -> None:
     try:
         cli()
-    except GalleryError as error:
+    except (BundleError, GalleryError) as error:
         _fail(str(error))

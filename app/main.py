@@ -47,7 +47,7 @@ Assembly = Callable[[Settings], AbstractAsyncContextManager[Parts]]
 
 @asynccontextmanager
 async def assemble(settings: Settings) -> AsyncIterator[Parts]:
-    """The real parts. Raises GalleryError, ValueError where a setting names something unusable."""
+    """The real parts. Raises BundleError, GalleryError, ValueError where a setting names something unusable."""
     device = resolve_device(settings.device)
     share_cores(settings.threads)
     bundle = await asyncio.to_thread(load_bundle, find_bundle(settings.bundle), device)

@@ -1,6 +1,7 @@
 """Every setting, from FACETWIN_* in the environment. The only reader of it; refuses what is unsafe."""
 
 import os
+from importlib.util import find_spec
 from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self
 
@@ -54,6 +55,13 @@ class Settings(BaseSettings):
         if any(len(key.get_secret_value()) < 16 for key in keys):
             raise ValueError("a key has fewer than 16 characters; make one with `openssl rand -hex 24`")
         return keys
+
+    @field_validator("detector")
+    @classmethod
+    def _installed(cls, kind: DetectorKind) -> DetectorKind:
+        if kind is DetectorKind.MTCNN and find_spec("facenet_pytorch") is None:
+            raise ValueError("mtcnn is an extra; install it with `pip install 'facetwin[mtcnn]'`")
+        return kind
 
     @field_validator("gallery_url")
     @classmethod

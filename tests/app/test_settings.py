@@ -28,6 +28,14 @@ def test_the_names_of_the_training_are_no_mistake(monkeypatch: pytest.MonkeyPatc
     load_settings()
 
 
+def test_a_detector_that_is_not_installed_is_refused_with_the_way_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings(detector="mtcnn").detector == "mtcnn"
+    monkeypatch.setattr("app.settings.find_spec", lambda name: None)
+    assert load_settings().detector == "locator"
+    with pytest.raises(ValueError, match=r"facetwin\[mtcnn\]"):
+        load_settings(detector="mtcnn")
+
+
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
