@@ -9,11 +9,19 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from model.calibration import Calibration
-from model.scripted import ARTIFACTS, BundleError, Scripted, digest_of, load_scripted, save_scripted, script
+from model.scripted import (
+    ARTIFACTS,
+    BundleError,
+    Scripted,
+    digest_of,
+    load_scripted,
+    metadata_of,
+    save_scripted,
+    script,
+)
 
 SCHEMA: Final = 1
 FLOAT32_TOLERANCE: Final = 1e-4
@@ -116,12 +124,7 @@ def reseal(bundle: Bundle, **changes: Any) -> Bundle:
 def load_bundle(path: Path, device: str = "cpu") -> Bundle:
     """Reads a bundle and checks that its weights are those its metadata names. Raises BundleError."""
     read = load_scripted(path, device, ("crops", "vectors"))
-    try:
-        metadata = TypeAdapter(BundleMetadata).validate_json(read.metadata)
-    except ValidationError as error:
-        raise BundleError(f"{path}: its metadata is not of schema {SCHEMA}: {error.errors()[0]['loc']}") from error
-    if metadata.schema != SCHEMA:
-        raise BundleError(f"{path} has schema {metadata.schema}; this version of facetwin reads {SCHEMA}")
+    metadata = metadata_of(read, BundleMetadata, SCHEMA, path)
     if encoder_id(read.module.state_dict(), metadata) != metadata.encoder_id:
         raise BundleError(f"{path}: the weights are not those that its metadata names")
     return Bundle(read.module, metadata, read.golden, path)

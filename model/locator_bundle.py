@@ -9,11 +9,19 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
 from model.images import Pixels
-from model.scripted import ARTIFACTS, BundleError, Scripted, digest_of, load_scripted, save_scripted, script
+from model.scripted import (
+    ARTIFACTS,
+    BundleError,
+    Scripted,
+    digest_of,
+    load_scripted,
+    metadata_of,
+    save_scripted,
+    script,
+)
 
 SCHEMA: Final = 1
 LOCATOR: Final = ARTIFACTS / "detector" / "locator.pt"
@@ -82,12 +90,7 @@ def reseal_locator(bundle: LocatorBundle, evaluation: Mapping[str, Any]) -> Loca
 def load_locator(path: Path = LOCATOR, device: str = "cpu") -> LocatorBundle:
     """Reads the file and checks that its weights are those its metadata names. Raises BundleError."""
     read = load_scripted(path, device, ("photo", "faces"))
-    try:
-        metadata = TypeAdapter(LocatorMetadata).validate_json(read.metadata)
-    except ValidationError as error:
-        raise BundleError(f"{path}: its metadata is not of schema {SCHEMA}: {error.errors()[0]['loc']}") from error
-    if metadata.schema != SCHEMA:
-        raise BundleError(f"{path} has schema {metadata.schema}; this version of facetwin reads {SCHEMA}")
+    metadata = metadata_of(read, LocatorMetadata, SCHEMA, path)
     if _identity(read.module, metadata) != metadata.detector_id:
         raise BundleError(f"{path}: the weights are not those that its metadata names")
     return LocatorBundle(read.module, metadata, read.golden, path)

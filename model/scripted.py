@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 import torch
 import torchvision  # noqa: F401  # registers the operators that a module may name
 from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 ARTIFACTS: Final = Path(__file__).parent / "artifacts"
@@ -23,6 +24,14 @@ METADATA, GOLDEN = "metadata.json", "golden.npz"
 
 class BundleError(Exception):
     """The file is no bundle, is damaged, or does not compute what it should."""
+
+
+class HasSchema(Protocol):
+    @property
+    def schema(self) -> int: ...
+
+
+Metadata = TypeVar("Metadata", bound=HasSchema)
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,17 @@ def load_scripted(path: Path, device: str, arrays: Sequence[str]) -> Scripted:
         golden = {name: stored[name] for name in arrays}
     module.eval()
     return Scripted(module, extra[METADATA], golden)
+
+
+def metadata_of(read: Scripted, kind: type[Metadata], schema: int, path: Path) -> Metadata:
+    """The metadata as a dataclass that has a field `schema`. Raises BundleError where it is of another."""
+    try:
+        metadata = TypeAdapter(kind).validate_json(read.metadata)
+    except ValidationError as error:
+        raise BundleError(f"{path}: its metadata is not of schema {schema}: {error.errors()[0]['loc']}") from error
+    if metadata.schema != schema:
+        raise BundleError(f"{path} has schema {metadata.schema}; this version of facetwin reads {schema}")
+    return metadata
 
 
 def save_scripted(path: Path, scripted: Scripted) -> None:

@@ -30,8 +30,8 @@ class DataConfig:
 
 @checked(frozen=True, config=STRICT)
 class CropConfig:
-    """The crops that train. `detector`: whose faces they are; calibration and evaluation take those that the service
-    finds."""
+    """The crops that train. `detector`: whose faces they are, MTCNN's where nothing is said, as in runs from before
+    there was a choice; calibration and evaluation take those that the service finds."""
 
     size: int
     margin: int

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from model.bundle import find_bundle, load_bundle
 from model.network import SiameseEncoder, build_encoder
 from training.anchors import Embedder, anchors
-from training.config import Config, ConfigError, is_of
+from training.config import Config, ConfigError
 from training.losses import ContrastiveLoss
 from training.paper import PairCrossEntropy, PaperVerifier
 from training.prepare import PreparedFaces
 from training.pretrained import find_dlib_weights, load_dlib_weights, read_dlib_weights
+from training.state import best_checkpoint
 
 Encoder = SiameseEncoder | PaperVerifier
 
@@ -50,12 +51,7 @@ def new_encoder(config: Config) -> Encoder:
 
 def best_encoder(config: Config, run: Path) -> tuple[Encoder, dict[str, Any]]:
     """The best weights of a run, and the run's story. Raises ConfigError without a checkpoint of this config."""
-    checkpoint = run / "best.pt"
-    if not checkpoint.is_file():
-        raise ConfigError(f"{checkpoint} does not exist. Run `python -m training train` first.")
-    saved: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    if not is_of(saved["config"], config):
-        raise ConfigError(f"{checkpoint} was made with another config than the one named.")
+    saved = best_checkpoint(config, run, "python -m training train")
     encoder = new_encoder(config)
     encoder.load_state_dict(saved.pop("encoder"))
     return encoder.eval(), saved

@@ -99,6 +99,18 @@ class TrainingState(Generic[Network]):
         partial.replace(path)
 
 
+def best_checkpoint(config: Trains, run: Path, command: str) -> dict[str, Any]:
+    """What `keep` wrote of the best weights of a run. Raises ConfigError without one of this config; `command` makes
+    it."""
+    checkpoint = run / "best.pt"
+    if not checkpoint.is_file():
+        raise ConfigError(f"{checkpoint} does not exist. Run `{command}` first.")
+    saved: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    if not is_of(saved["config"], config):
+        raise ConfigError(f"{checkpoint} was made with another config than the one named.")
+    return saved
+
+
 def _schedule(step: int, warmup: int, total: int) -> float:
     """Linear warm-up, then a cosine down to 1 %."""
     if step < warmup:

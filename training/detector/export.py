@@ -14,7 +14,6 @@ from model.alignment import CHIP_SIZE, chip_template, similarity_transform
 from model.images import Pixels
 from model.locator import FaceLocator
 from model.locator_bundle import SCHEMA, LocatorBundle, LocatorMetadata, create_locator
-from training.config import ConfigError, is_of
 from training.detector.config import DetectorConfig
 from training.detector.frames import scaled
 from training.detector.measure import Faces, matches
@@ -23,18 +22,14 @@ from training.detector.teacher import TaughtPhotos
 from training.detector.train import locate
 from training.export import LICENCES
 from training.provenance import machine
+from training.state import best_checkpoint
 
 CPU = torch.device("cpu")
 
 
 def best_locator(config: DetectorConfig, run: Path) -> tuple[FaceLocator, dict[str, Any]]:
     """The best weights of a run, and the run's story. Raises ConfigError without a checkpoint of this config."""
-    checkpoint = run / "best.pt"
-    if not checkpoint.is_file():
-        raise ConfigError(f"{checkpoint} does not exist. Run `python -m training.detector train` first.")
-    saved: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    if not is_of(saved["config"], config):
-        raise ConfigError(f"{checkpoint} was made with another config than the one named.")
+    saved = best_checkpoint(config, run, "python -m training.detector train")
     network = FaceLocator(config.network.width)
     network.load_state_dict(saved.pop("encoder"))
     return network.eval(), saved
