@@ -80,15 +80,16 @@ def scores(config: DetectorOption = CONFIG, data: DataOption = None, build: Buil
         bundle = load_locator()
         detector = SinglePassDetector(replace(bundle, metadata=replace(bundle.metadata, least_score=score)))
         upright = [rows_of(detector, photo) for photo in photos]
-        turned = [len(rows_of(detector, np.rot90(photo, turns))) for photo in photos for turns in (1, 2, 3)]
+        turned = [rows_of(detector, np.rot90(photo, turns)) for photo in photos for turns in (1, 2, 3)]
         found = compare(upright, held_out.faces, score)
-        lost = sum(not len(faces) for faces in upright)
+        # The large faces that a photo without any other is left with do not count here.
+        lost = sum(not (faces[:, 4] >= score).any() for faces in upright)
         table.add_row(
             f"{score:.2f}",
             f"{found.recall:.4f}",
             f"{found.false_positives:.4f}",
             str(lost),
-            f"{np.mean(turned):.4f}",
+            f"{np.mean([(faces[:, 4] >= score).sum() for faces in turned]):.4f}",
         )
     console.print(table)
 
