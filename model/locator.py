@@ -11,13 +11,12 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.ops import box_iou, nms
+from torchvision.ops import nms
 
 LEVELS: Final = 3
 FIRST_STRIDE: Final = 8.0  # pixels a cell of the finest map; the next ones have twice and four times as many
 COARSEST: Final = 32
 VALUES: Final = 15  # of a face: left, top, right, bottom, score, then x and y of each landmark
-SAME: Final = 0.6  # intersection over union from which on two answers mean the same face
 LARGEST_EXPONENT: Final = 5.0  # of a side's distance from its cell, in cells: keeps an untrained network finite
 
 
@@ -44,17 +43,19 @@ class FaceLocator(nn.Module):
         """RGB uint8 (B, H, W, 3) of any size -> for each image its faces (F, VALUES) in pixels, pixel centres at
         halves, best score first; only scores, 0..1, from `least_score` on. Raises RuntimeError on another type or
         shape."""
-        if images.dtype != torch.uint8 or images.dim() != 4 or images.size(3) != 3:
-            raise RuntimeError("images must be uint8 (B, H, W, 3)")
-        maps = self.maps(images.permute(0, 3, 1, 2).float())
+        return self.find(levels(images), least_score)
+
+    @torch.jit.export
+    def find(self, pixels: Tensor, least_score: float) -> list[Tensor]:
+        """The same from RGB levels 0..255 as float (B, 3, H, W)."""
+        maps = self.maps(pixels)
         answers = flat(maps)  # (B, VALUES, cells)
         likely = answers[:, 4].sigmoid() >= least_score  # (B, cells)
         found: list[Tensor] = []
-        for image in range(images.size(0)):
+        for image in range(pixels.size(0)):
             cells = likely[image].nonzero().squeeze(1)
             faces = faces_at(answers[image : image + 1, :, cells], cells, maps)[0]
-            kept = faces[nms(faces[:, :4], faces[:, 4], self.most_overlap)]
-            found.append(torch.cat([kept[:, :5], agreed(kept, faces)], dim=1))
+            found.append(faces[nms(faces[:, :4], faces[:, 4], self.most_overlap)])
         return found
 
     @torch.jit.export
@@ -94,6 +95,13 @@ class Separable(nn.Module):
         return F.relu(x + y) if self.adds else F.relu(y)
 
 
+def levels(images: Tensor) -> Tensor:
+    """RGB uint8 (B, H, W, 3) -> the same as float (B, 3, H, W). Raises RuntimeError on another type or shape."""
+    if images.dtype != torch.uint8 or images.dim() != 4 or images.size(3) != 3:
+        raise RuntimeError("images must be uint8 (B, H, W, 3)")
+    return images.permute(0, 3, 1, 2).float()
+
+
 def _convolution(channels_in: int, channels: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(channels_in, channels, 3, 2, 1, bias=False), nn.BatchNorm2d(channels), nn.ReLU(inplace=True)
@@ -108,14 +116,6 @@ def _head(channels: int) -> nn.Sequential:
     with torch.no_grad():
         last.bias[4] = -4.6  # a hundredth of the cells is the middle of a face: where the loss starts calm
     return nn.Sequential(Separable(channels, channels), last)
-
-
-def agreed(kept: Tensor, likely: Tensor, least_overlap: float = SAME) -> Tensor:
-    """Faces (F, VALUES) and all answers of which they are the best (N, VALUES) -> their landmarks (F, 10): the mean of
-    the answers that mean the same face, the likelier ones weighing more."""
-    same = box_iou(kept[:, :4], likely[:, :4]) >= least_overlap  # (F, N)
-    weight = torch.where(same, likely[:, 4].square(), torch.zeros_like(likely[:, 4]))
-    return weight @ likely[:, 5:] / weight.sum(dim=1, keepdim=True)
 
 
 def centres(rows: int, columns: int, stride: float, device: torch.device) -> Tensor:

@@ -12,7 +12,7 @@ from model.scripted import ARTIFACTS
 from training.config import Config
 from training.data import Split, split_people
 from training.photos import DataError, Photo, find_photos, lfw_photos, people_of_folder
-from training.prepare import PreparedFaces, load_prepared, prepare_folder
+from training.prepare import PreparedFaces, crops_folder, load_prepared, prepare_folder
 
 CONFIGS: Final = Path(__file__).parent / "configs"
 
@@ -31,8 +31,7 @@ class Experiment:
 
     @property
     def prepared(self) -> Path:
-        sources, crops = "+".join(["lfw", *self.config.data.more]), self.config.crops
-        return self.build / "prepared" / f"{sources}-{crops.size}-{crops.margin}-{crops.detector}"
+        return crops_folder(self.build, ["lfw", *self.config.data.more], self.config.crops)
 
     @property
     def photos(self) -> list[Photo]:

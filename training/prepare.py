@@ -83,8 +83,14 @@ def prepare_folder(
 ) -> PreparedFaces:
     """Crops of `size` pixels of any folder of NAME/photo.jpg, made below `build` or found there: as the service makes
     them, without surroundings, which only training needs. Raises DataError."""
-    folder = build / "prepared" / f"{photos.resolve().name.removesuffix('.tar')}-{size}-0-{detector}"
-    return prepare(find_photos(photos), CropConfig(size, 0, detector.value), folder)
+    config = CropConfig(size, 0, detector.value)
+    source = photos.resolve().name.removesuffix(".tar")
+    return prepare(find_photos(photos), config, crops_folder(build, [source], config))
+
+
+def crops_folder(build: Path, sources: Sequence[str], config: CropConfig) -> Path:
+    """Where the crops of the photos of these folders are kept."""
+    return build / "prepared" / f"{'+'.join(sources)}-{config.size}-{config.margin}-{config.detector}"
 
 
 def load_prepared(folder: Path) -> PreparedFaces:

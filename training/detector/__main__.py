@@ -1,5 +1,6 @@
 """`python -m training.detector`: teach and train the face detector on LFW's photos."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
@@ -11,7 +12,14 @@ from model.detection import DetectorKind, detect_any_orientation, open_detector
 from model.images import decode_image
 from model.locator_bundle import LOCATOR
 from training.data import hash_place
-from training.detector.config import CONFIG, DetectorConfig, load_detector_config
+from training.detector.config import (
+    CONFIG,
+    LANDMARKS,
+    DetectorConfig,
+    PeopleConfig,
+    load_detector_config,
+    load_landmark_config,
+)
 from training.detector.teacher import TaughtPhotos, teach
 from training.experiment import CONFIGS
 from training.options import DEFAULT_BUILD, BuildOption, DataOption, console, in_words
@@ -54,11 +62,25 @@ def train(config: DetectorOption = CONFIG, data: DataOption = None, build: Build
     settings = load_detector_config(config)
     learned, held_out, _ = split(settings, data or data_folder(), build)
     best = run_train(settings, learned, held_out, build / "runs" / settings.name)
-    history = torch.load(best, weights_only=True)["history"]
-    table = Table(*history[0], title="Held-out photos, up to the best")
-    for entry in history:
-        table.add_row(*(f"{value:.4g}" for value in entry.values()))
-    console.print(table)
+    console.print(history_table(torch.load(best, weights_only=True)["history"], "Held-out photos, up to the best"))
+    console.print(f"The best weights are in {best}.")
+
+
+@app.command()
+def landmarks(config: DetectorOption = LANDMARKS, data: DataOption = None, build: BuildOption = DEFAULT_BUILD) -> None:
+    """Trains the second look at each face, for its landmarks, or goes on where it was interrupted; aligns the crops
+    first where that has not been done."""
+    import torch
+
+    from training.detector.landmarks import train_refiner
+    from training.prepare import crops_folder, prepare
+
+    settings, folder = load_landmark_config(config), data or data_folder()
+    photos = find_photos(lfw_photos(folder))
+    faces = prepare(photos, settings.crops, crops_folder(build, ["lfw"], settings.crops))
+    learned, held_out, _ = split_people(settings.people, folder)
+    best = train_refiner(settings, faces, learned, held_out, build / "runs" / settings.name)
+    console.print(history_table(torch.load(best, weights_only=True)["history"], "Held-out people, up to the best"))
     console.print(f"The best weights are in {best}.")
 
 
@@ -197,10 +219,22 @@ def report(
 def split(config: DetectorConfig, data: Path, build: Path) -> tuple[TaughtPhotos, TaughtPhotos, TaughtPhotos]:
     """Photos with the teacher's faces: of those who train, of those who choose, and of those who only report."""
     taught = teach(find_photos(lfw_photos(data)), build / "detector" / "taught.json")
-    people = read_people(data / "lfw" / config.people.train_people)
-    chosen = frozenset(name for name in people if hash_place(name) < config.people.validation_share)
-    test = frozenset(read_people(data / "lfw" / config.people.test_people))
-    return taught.of(frozenset(people) - chosen), taught.of(chosen), taught.of(test)
+    learned, chosen, test = split_people(config.people, data)
+    return taught.of(learned), taught.of(chosen), taught.of(test)
+
+
+def split_people(config: PeopleConfig, data: Path) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Those who train, those who choose, and those who only report."""
+    people = frozenset(read_people(data / "lfw" / config.train_people))
+    chosen = frozenset(name for name in people if hash_place(name) < config.validation_share)
+    return people - chosen, chosen, frozenset(read_people(data / "lfw" / config.test_people))
+
+
+def history_table(history: Sequence[Mapping[str, float]], title: str) -> Table:
+    table = Table(*history[0], title=title)
+    for entry in history:
+        table.add_row(*(f"{value:.4g}" for value in entry.values()))
+    return table
 
 
 def main() -> None:

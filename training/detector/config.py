@@ -5,9 +5,10 @@ from typing import Final
 
 from pydantic.dataclasses import dataclass as checked
 
-from training.config import STRICT, AugmentationConfig, TrainingConfig, load_checked
+from training.config import STRICT, AugmentationConfig, CropConfig, TrainingConfig, load_checked
 
 CONFIG: Final = Path(__file__).parents[1] / "configs" / "detector" / "locator.toml"
+LANDMARKS: Final = CONFIG.with_name("landmarks.toml")
 
 
 @checked(frozen=True, config=STRICT)
@@ -81,6 +82,36 @@ class DetectorConfig:
     alignment: AlignmentConfig
 
 
+@checked(frozen=True, config=STRICT)
+class GuessConfig:
+    """How wrong the landmarks are from which the refiner starts, as standard deviations: of the whole face in degrees,
+    as a share and in distances between the eyes, and of each landmark by itself. Photos are shrunk by 1 to `blocks`."""
+
+    rotation: float
+    scale: float
+    shift: float
+    each: float
+    blocks: int
+
+
+@checked(frozen=True, config=STRICT)
+class LandmarkConfig:
+    name: str
+    version: str
+    people: PeopleConfig
+    crops: CropConfig
+    width: float
+    guess: GuessConfig
+    augmentation: AugmentationConfig
+    training: TrainingConfig
+    batch: int
+
+
 def load_detector_config(path: Path) -> DetectorConfig:
     """Raises ConfigError naming the field that is wrong."""
     return load_checked(path, DetectorConfig)
+
+
+def load_landmark_config(path: Path) -> LandmarkConfig:
+    """Raises ConfigError naming the field that is wrong."""
+    return load_checked(path, LandmarkConfig)
