@@ -17,7 +17,7 @@ from app.api.docs import install_docs
 from app.api.problems import Problem, install_problems
 from app.api.requests import RequestLog
 from app.gallery import open_gallery
-from app.inference.encoder import TorchEncoder, resolve_device, share_cores
+from app.inference.encoder import resolve_device, share_cores
 from app.inference.workers import Workers
 from app.settings import Settings, load_settings
 from app.verification import FaceService
@@ -61,7 +61,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Parts]:
     workers = Workers(settings.threads, settings.max_waiting, settings.deadline_s)
     gallery = await open_gallery(settings.gallery_url)
     try:
-        service = FaceService(reader, TorchEncoder(bundle), gallery, workers, metadata, time.perf_counter)
+        service = FaceService(reader, bundle, gallery, workers, metadata, time.perf_counter)
         log.info("ready", extra={"bundle": metadata.name, "encoder_id": metadata.encoder_id, "device": device})
         yield Parts(service, await asyncio.to_thread(_unfit, bundle))
     finally:

@@ -1,5 +1,7 @@
 """The convolutional networks that an encoder can have: from normalised pixels (B, 3, S, S) to a vector (B, D)."""
 
+from typing import Final
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -87,26 +89,32 @@ class CompactResNet(nn.Sequential):
 class DlibResidual(nn.Module):
     """dlib's block: two convolutions whose norms are folded in, beside the map itself or its 2x2 mean."""
 
-    def __init__(self, channels_in: int, channels: int, down: bool) -> None:
+    down: Final[bool]
+    more: Final[int]
+    short: Final[int]
+
+    def __init__(self, channels_in: int, channels: int, halves: int = 0) -> None:
+        """`halves`: the pixels a side of the map that comes in, if the block halves it."""
         super().__init__()
-        self.conv1 = nn.Conv2d(channels_in, channels, 3, 2, 0) if down else nn.Conv2d(channels_in, channels, 3, 1, 1)
+        self.down = halves > 0
+        self.conv1 = (
+            nn.Conv2d(channels_in, channels, 3, 2, 0) if self.down else nn.Conv2d(channels_in, channels, 3, 1, 1)
+        )
         self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1)
-        self.down = down
+        # dlib fills the smaller of the two summands with zeros, at the end of channels, rows and columns.
+        self.more = channels - channels_in
+        self.short = halves // 2 - (halves - 1) // 2 if self.down else 0
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv2(F.relu(self.conv1(x)))
-        shortcut = F.avg_pool2d(x, 2, 2) if self.down else x
-        # Either may be the smaller; dlib fills it with zeros at the end of channels, rows and columns.
-        channels = max(y.size(1), shortcut.size(1))
-        rows = max(y.size(2), shortcut.size(2))
-        columns = max(y.size(3), shortcut.size(3))
-        return F.relu(_filled(y, channels, rows, columns) + _filled(shortcut, channels, rows, columns))
-
-
-def _filled(x: Tensor, channels: int, rows: int, columns: int) -> Tensor:
-    if x.size(1) == channels and x.size(2) == rows and x.size(3) == columns:
-        return x
-    return F.pad(x, [0, columns - x.size(3), 0, rows - x.size(2), 0, channels - x.size(1)])
+        if not self.down:
+            return F.relu(y + x)
+        shortcut = F.avg_pool2d(x, 2, 2)
+        if self.more > 0:
+            shortcut = F.pad(shortcut, [0, 0, 0, 0, 0, self.more])
+        if self.short > 0:
+            y = F.pad(y, [0, self.short, 0, self.short])
+        return F.relu(y + shortcut)
 
 
 class DlibResNet(nn.Sequential):
@@ -121,8 +129,8 @@ class DlibResNet(nn.Sequential):
 
     def __init__(self) -> None:
         widths = (32, 32, 32, 64, 64, 64, 64, 128, 128, 128, 256, 256, 256, 256)
-        downs = (3, 7, 10, 13)
-        blocks = [DlibResidual(widths[max(i - 1, 0)], width, down=i in downs) for i, width in enumerate(widths)]
+        halves = {3: 35, 7: 17, 10: 8, 13: 4}  # pixels a side of the maps that these blocks halve
+        blocks = [DlibResidual(widths[max(i - 1, 0)], width, halves=halves.get(i, 0)) for i, width in enumerate(widths)]
         super().__init__(
             nn.Conv2d(3, 32, 7, 2),
             nn.ReLU(),

@@ -107,7 +107,7 @@ def build_encoder(
         case "compact_resnet":
             backbone = CompactResNet(side or crop_size, embedding_dim, width, hidden, dropout)
         case "dlib_resnet":
-            if (crop_size, embedding_dim, width, hidden, dropout) != (150, 128, 1.0, 512, 0.0):
+            if (crop_size, embedding_dim, width, hidden, dropout, side) != (150, 128, 1.0, 512, 0.0, 0):
                 raise ValueError("dlib_resnet has one shape: crops of 150 px, 128 dimensions, no other option")
             backbone, mean, scale = DlibResNet(), DlibResNet.MEAN, DlibResNet.SCALE
         case _:

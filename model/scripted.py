@@ -1,4 +1,5 @@
-"""A TorchScript file: a module, what is known of it, and what it must compute. The only user of torch.jit."""
+"""A TorchScript file: a module, what is known of it, and what it must compute. Nothing but this and model/fusion.py
+uses torch.jit."""
 
 import hashlib
 import io
@@ -17,6 +18,8 @@ import torchvision  # noqa: F401  # registers the operators that a module may na
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
+
+from model.fusion import fuse
 
 ARTIFACTS: Final = Path(__file__).parent / "artifacts"
 METADATA, GOLDEN = "metadata.json", "golden.npz"
@@ -49,10 +52,12 @@ def script(network: nn.Module) -> torch.jit.ScriptModule:
         return torch.jit.script(network.eval().cpu())
 
 
-def freeze(module: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
-    """The same with its weights folded into its code, which saves time; it can no longer be saved with a name."""
+def freeze(module: torch.jit.ScriptModule, *, fused: bool = False) -> torch.jit.ScriptModule:
+    """The same with its weights folded into its code, which saves time; it can no longer be saved. `fused`: see
+    model/fusion.py."""
     with _jit():
-        return torch.jit.freeze(module)  # type: ignore[no-any-return]
+        frozen = torch.jit.freeze(module)
+        return fuse(frozen) if fused else frozen
 
 
 def load_scripted(path: Path, device: str, arrays: Sequence[str]) -> Scripted:

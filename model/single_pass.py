@@ -10,7 +10,6 @@ from PIL import Image
 from model.face import Face
 from model.images import Pixels
 from model.locator_bundle import LocatorBundle
-from model.scripted import freeze
 
 LENGTHS: Final = [0, 1, 2, 3, *range(5, 15)]  # of a face, what is in pixels
 FIRST_LOOK: Final = 128 * 128  # pixels to which a larger photo is scaled down
@@ -29,7 +28,7 @@ class SinglePassDetector:
         self.sure_score, self.turned_score = metadata.sure_score, metadata.turned_score
         self._least_score, self._last_score = metadata.least_score, metadata.last_score
         self._device = next(iter(bundle.module.state_dict().values())).device
-        self._module = freeze(bundle.module)
+        self._module = bundle.serving
 
     def detect(self, image: Pixels) -> list[Face]:
         """See FaceDetector. A photo above FIRST_LOOK pixels is looked at scaled down to that and, where that shows

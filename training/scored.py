@@ -1,7 +1,7 @@
 """A bundle's vectors of some people's photos, and the scores of their pairs."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -14,8 +14,8 @@ from training.photos import DataError, Pair
 from training.prepare import PreparedFaces
 from training.protocols import MISSING, AllPairs, all_pairs
 from training.team import pick_device
-from training.train import embed_rows
 
+BATCH: Final = 256
 FMRS: Final = (1e-2, 1e-3, 1e-4, 1e-5)
 
 
@@ -59,7 +59,10 @@ def embed(bundle: Bundle, faces: PreparedFaces, rows: NDArray[np.int64]) -> NDAr
     """Unit vectors (n, D) of these rows. Raises DataError where the crops were made for another encoder."""
     if faces.crops.shape[1] - 2 * faces.margin != bundle.metadata.crop_size:
         raise DataError(f"The prepared crops do not fit the bundle's {bundle.metadata.crop_size} px.")
-    return embed_rows(bundle.module.to(pick_device()), faces, rows, pick_device())
+    device = pick_device()
+    encoder = bundle if device.type == "cpu" else replace(bundle, module=bundle.module.to(device))
+    batches = [encoder.encode(faces.central(rows[start : start + BATCH])) for start in range(0, len(rows), BATCH)]
+    return np.concatenate(batches)
 
 
 def score(bundle: Bundle, faces: PreparedFaces, people: frozenset[str]) -> Scored:

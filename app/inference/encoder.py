@@ -1,4 +1,4 @@
-"""Crops -> embeddings, behind a protocol; the service's only use of torch."""
+"""Crops -> embeddings, behind a protocol that a Bundle fulfils; the service's only use of torch."""
 
 import os
 from typing import Protocol
@@ -7,8 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.bundle import Bundle, BundleMetadata
-
 
 class FaceEncoder(Protocol):
     """Called from several threads at once."""
@@ -16,20 +14,6 @@ class FaceEncoder(Protocol):
     def encode(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Aligned RGB crops (B, S, S, 3) -> unit vectors (B, D)."""
         ...
-
-
-class TorchEncoder:
-    """A loaded bundle as FaceEncoder."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        self._module = bundle.module
-        self._device = next(iter(bundle.module.state_dict().values())).device
-        self.metadata: BundleMetadata = bundle.metadata
-
-    def encode(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            vectors: torch.Tensor = self._module(torch.from_numpy(crops).to(self._device))
-            return vectors.cpu().numpy()
 
 
 def share_cores(requests: int) -> None:

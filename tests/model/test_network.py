@@ -91,7 +91,7 @@ def test_the_dlib_network_has_its_one_shape() -> None:
 def test_a_halving_block_fills_the_smaller_summand_with_zeros_at_the_end(
     side: int, channels_in: int, channels: int
 ) -> None:
-    block = DlibResidual(channels_in, channels, down=True)
+    block = DlibResidual(channels_in, channels, halves=side)
     for parameter in block.parameters():
         torch.nn.init.zeros_(parameter)
     x = torch.rand(1, channels_in, side, side)

@@ -1,0 +1,63 @@
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from model.fusion import fuse
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit")  # fusing is what model/scripted.py does
+
+
+class Block(nn.Module):
+    """Every combination that is rewritten, and some that are not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plain, self.followed, self.summed, self.turned, self.in_place = (
+            nn.Conv2d(8, 8, 3, padding=1) for _ in range(5)
+        )
+        self.apart = nn.Conv2d(8, 8, 3, 2, groups=8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = F.relu(self.followed(self.plain(x)))
+        y = F.relu(self.summed(y) + x)
+        y = F.relu(x + self.turned(y))
+        y = torch.relu_(self.in_place(y))
+        once = self.plain(y)  # its answer is needed twice
+        return self.apart(F.relu(once) + once)
+
+
+@pytest.fixture
+def block() -> Block:
+    torch.manual_seed(0)
+    return Block().eval()
+
+
+def kinds(module: torch.jit.ScriptModule) -> list[str]:
+    return [node.kind() for node in module.graph.nodes()]
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_a_fused_module_computes_the_same(block: Block, memory_format: torch.memory_format) -> None:
+    x = torch.randn(3, 8, 17, 17).to(memory_format=memory_format)
+    fused = fuse(torch.jit.freeze(torch.jit.script(block)))
+    with torch.inference_mode():
+        for photos in (x, x[:1], x):  # the first call specialises, the others find it done
+            torch.testing.assert_close(fused(photos), block(photos), atol=1e-5, rtol=1e-5)
+
+
+def test_every_convolution_and_what_follows_it_become_one_operator(block: Block) -> None:
+    before = kinds(torch.jit.freeze(torch.jit.script(block)))
+    after = kinds(fuse(torch.jit.freeze(torch.jit.script(block))))
+    assert before.count("aten::conv2d") == after.count("mkldnn::_convolution_pointwise") == 7
+    assert "aten::conv2d" not in after
+    assert "mkldnn::_reorder_convolution_weight" not in after  # done once, not with every call
+    assert before.count("aten::relu") + before.count("aten::relu_") == 5
+    assert after.count("aten::relu") + after.count("aten::relu_") == 1
+    assert before.count("aten::add") == 3
+    assert after.count("aten::add") == 1
+
+
+def test_weights_of_another_type_are_left_alone(block: Block) -> None:
+    frozen = torch.jit.freeze(torch.jit.script(block.double()))
+    assert kinds(fuse(frozen)).count("aten::conv2d") == 7
