@@ -4,8 +4,7 @@ import torch
 from model.locator import FIRST_STRIDE, VALUES, FaceLocator, decode
 
 
-@pytest.fixture
-def network() -> FaceLocator:
+def make_network() -> FaceLocator:
     torch.manual_seed(0)
     made = FaceLocator(0.25).eval()
     for head in (made.fine_out, made.middle_out, made.coarse_out):
@@ -13,6 +12,11 @@ def network() -> FaceLocator:
         assert isinstance(last, torch.nn.Conv2d)
         torch.nn.init.normal_(last.weight, std=0.5)  # an untrained one says the same of every cell
     return made
+
+
+@pytest.fixture
+def network() -> FaceLocator:
+    return make_network()
 
 
 def photos(count: int, height: int = 70, width: int = 101) -> torch.Tensor:

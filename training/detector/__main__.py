@@ -120,16 +120,18 @@ def scores(config: DetectorOption = CONFIG, data: DataOption = None, build: Buil
 def export(
     target: Annotated[Path, typer.Argument(help="The file; default: the one that the service reads.")] = LOCATOR,
     config: DetectorOption = CONFIG,
+    refiner: Annotated[Path, typer.Option("--landmarks", help="The training of `landmarks`.")] = LANDMARKS,
     data: DataOption = None,
     build: BuildOption = DEFAULT_BUILD,
 ) -> None:
-    """Writes the best weights as the detector's file, with [scores] and the frame of its landmarks."""
+    """Writes the best weights of `train` and `landmarks` as the detector's file, with [scores] and the frame of its
+    landmarks."""
     from training.detector.export import export as run_export
 
-    settings = load_detector_config(config)
-    learned, held_out, _ = split(settings, data or data_folder(), build)
-    command = "python -m training.detector train, then export"
-    made = run_export(settings, learned, held_out, build / "runs" / settings.name, target, command)
+    settings, folder = load_detector_config(config), data or data_folder()
+    learned, held_out, _ = split(settings, folder, build)
+    command = "python -m training.detector train, landmarks, then export"
+    made = run_export(settings, load_landmark_config(refiner), learned, held_out, build / "runs", target, command)
     console.print(f"{target}: {made.metadata.full_name}, {target.stat().st_size / 1e6:.1f} MB")
 
 

@@ -1,7 +1,7 @@
-"""The best checkpoint -> the detector's file, with its thresholds and the frame of its landmarks."""
+"""The best checkpoints -> the detector's file, with its thresholds and the frame of its landmarks."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.alignment import CHIP_SIZE, chip_template, similarity_transform
+from model.finder import FaceFinder
 from model.images import Pixels
 from model.locator import FaceLocator
 from model.locator_bundle import SCHEMA, LocatorBundle, LocatorMetadata, create_locator
-from training.detector.config import DetectorConfig
+from model.refiner import LandmarkRefiner
+from training.detector.config import DetectorConfig, LandmarkConfig
 from training.detector.frames import scaled
 from training.detector.measure import Faces, matches
 from training.detector.public import public_pictures
@@ -27,21 +29,37 @@ from training.state import best_checkpoint
 CPU = torch.device("cpu")
 
 
-def best_locator(config: DetectorConfig, run: Path) -> tuple[FaceLocator, dict[str, Any]]:
-    """The best weights of a run, and the run's story. Raises ConfigError without a checkpoint of this config."""
-    saved = best_checkpoint(config, run, "python -m training.detector train")
-    network = FaceLocator(config.network.width)
-    network.load_state_dict(saved.pop("encoder"))
-    return network.eval(), saved
+@dataclass(frozen=True)
+class Trained:
+    """The two trainings of the detector, as noted in their checkpoints."""
+
+    finder: FaceFinder
+    locator: Mapping[str, Any]
+    landmarks: Mapping[str, Any]
+
+
+def best_finder(config: DetectorConfig, landmarks: LandmarkConfig, runs: Path) -> Trained:
+    """The best weights of both runs. Raises ConfigError without a checkpoint of either config."""
+    first = best_checkpoint(config, runs / config.name, "python -m training.detector train")
+    second = best_checkpoint(landmarks, runs / landmarks.name, "python -m training.detector landmarks")
+    locator, refiner = FaceLocator(config.network.width), LandmarkRefiner(landmarks.width)
+    locator.load_state_dict(first.pop("encoder"))
+    refiner.load_state_dict(second.pop("encoder"))
+    return Trained(FaceFinder(locator, refiner).eval(), first, second)
 
 
 def export(
-    config: DetectorConfig, learned: TaughtPhotos, held_out: TaughtPhotos, run: Path, target: Path, command: str
+    config: DetectorConfig,
+    landmarks: LandmarkConfig,
+    learned: TaughtPhotos,
+    held_out: TaughtPhotos,
+    runs: Path,
+    target: Path,
+    command: str,
 ) -> LocatorBundle:
-    """Writes the file. Raises ConfigError without a checkpoint of this config."""
-    network, saved = best_locator(config, run)
-    scores = config.scores
-    found = [locate(network, held_out.pixels(row), CPU, scores.least) for row in range(len(held_out.photos))]
+    """Writes the file. Raises ConfigError without a checkpoint of either config below `runs`."""
+    trained, scores = best_finder(config, landmarks, runs), config.scores
+    found = [locate(trained.finder, held_out.pixels(row), CPU, scores.least) for row in range(len(held_out.photos))]
     frame = scaled(fit_frame(found, held_out.faces), config.alignment.scale)
     metadata = LocatorMetadata(
         schema=SCHEMA,
@@ -53,23 +71,32 @@ def export(
         sure_score=scores.sure,
         turned_score=scores.turned,
         frame=tuple((float(x), float(y)) for x, y in frame.round(2)),
-        architecture={"width": config.network.width, "parameters": sum(p.numel() for p in network.parameters())},
+        architecture={
+            "width": config.network.width,
+            "refiner_width": landmarks.width,
+            "parameters": sum(p.numel() for p in trained.finder.parameters()),
+        },
         training={
             "command": command,
             "config": asdict(config),
+            "landmarks": {"config": asdict(landmarks), **_story(trained.landmarks)},
             "data": "Labeled Faces in the Wild (Huang et al. 2007), people of peopleDevTrain; faces found by MTCNN",
             "licence": LICENCES["lfw"],
             "people": len({photo.person for photo in learned.photos}),
             "photos": len(learned.photos),
-            "best_step": saved["step"],
-            "seconds": round(saved["seconds"]),
             "machine": machine(),
-            "validation": saved["history"][-1],
+            **_story(trained.locator),
         },
-        git_commit=saved["commit"],
+        git_commit=trained.locator["commit"],
         torch_version=torch.__version__,
     )
-    return create_locator(target, network, metadata, golden_photo())
+    return create_locator(target, trained.finder, metadata, golden_photo())
+
+
+def _story(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """What a checkpoint tells of its training."""
+    story = {"commit": saved["commit"], "best_step": saved["step"], "seconds": round(saved["seconds"])}
+    return {**story, "validation": saved["history"][-1]}
 
 
 def fit_frame(found: Sequence[Faces], taught: Sequence[Faces]) -> NDArray[np.float64]:

@@ -8,9 +8,17 @@ import torch
 from model.alignment import CHIP_SIZE, chip_template
 from model.locator import FaceLocator
 from model.locator_bundle import load_locator
+from model.refiner import LandmarkRefiner
 from training.config import ConfigError, is_of
-from training.detector.config import CONFIG, DetectorConfig, load_detector_config
-from training.detector.export import best_locator, fit_frame, golden_photo
+from training.detector.config import (
+    CONFIG,
+    LANDMARKS,
+    DetectorConfig,
+    LandmarkConfig,
+    load_detector_config,
+    load_landmark_config,
+)
+from training.detector.export import best_finder, fit_frame, golden_photo
 from training.state import TrainingState
 from training.team import Team
 
@@ -40,27 +48,39 @@ def config() -> DetectorConfig:
     return replace(shipped, network=replace(shipped.network, width=0.25))
 
 
-def run_with(config: DetectorConfig, run: Path) -> None:
-    """A checkpoint of an untrained network."""
+@pytest.fixture
+def landmarks() -> LandmarkConfig:
+    return replace(load_landmark_config(LANDMARKS), width=0.25)
+
+
+def run_with(config: DetectorConfig, landmarks: LandmarkConfig, runs: Path) -> None:
+    """Checkpoints of untrained networks."""
     torch.manual_seed(0)
-    state = TrainingState(FaceLocator(0.25), config, Team())
-    run.mkdir()
-    state.keep({"score": 1.0}, run)
+    for network, trained in ((FaceLocator(0.25), config), (LandmarkRefiner(0.25), landmarks)):
+        run = runs / trained.name
+        run.mkdir(parents=True)
+        TrainingState(network, trained, Team()).keep({"score": 1.0}, run)
 
 
-def test_only_a_checkpoint_of_the_same_training_is_exported(config: DetectorConfig, tmp_path: Path) -> None:
+def test_only_checkpoints_of_the_same_trainings_are_exported(
+    config: DetectorConfig, landmarks: LandmarkConfig, tmp_path: Path
+) -> None:
     with pytest.raises(ConfigError, match="does not exist"):
-        best_locator(config, tmp_path / "run")
-    run_with(config, tmp_path / "run")
-    with pytest.raises(ConfigError, match="another config"):
-        best_locator(replace(config, version="2"), tmp_path / "run")
+        best_finder(config, landmarks, tmp_path)
+    run_with(config, landmarks, tmp_path)
+    with pytest.raises(ConfigError, match=r"locator.*another config"):
+        best_finder(replace(config, version="2"), landmarks, tmp_path)
+    with pytest.raises(ConfigError, match=r"landmarks.*another config"):
+        best_finder(config, replace(landmarks, version="2"), tmp_path)
     later = replace(config, scores=replace(config.scores, turned=0.02))  # chosen after the training
-    assert best_locator(later, tmp_path / "run")[1]["history"] == [{"step": 0.0, "score": 1.0}]
+    trained = best_finder(later, landmarks, tmp_path)
+    assert trained.locator["history"] == trained.landmarks["history"] == [{"step": 0.0, "score": 1.0}]
 
 
 def test_the_shipped_detector_is_of_the_config_beside_it() -> None:
     metadata, config = load_locator().metadata, load_detector_config(CONFIG)
     assert is_of(metadata.training["config"], config)
+    assert is_of(metadata.training["landmarks"]["config"], load_landmark_config(LANDMARKS))
     assert (metadata.least_score, metadata.last_score) == (config.scores.least, config.scores.last)
     assert (metadata.sure_score, metadata.turned_score) == (config.scores.sure, config.scores.turned)
 
