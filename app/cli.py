@@ -1,12 +1,12 @@
 """`facetwin`: start the service, or talk to one from a terminal."""
 
 import json
-import logging.config
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +17,8 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from app.client import ApiError, Facetwin
 from app.gallery.sqlite import GalleryError
 from app.main import create_app
-from app.settings import load_settings
+from app.metrics import FOLDER
+from app.settings import PREFIX, load_settings
 from model.scripted import BundleError
 
 cli = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
@@ -42,16 +43,22 @@ def serve(
         _fail("\n".join(lines))
     except ValueError as error:
         _fail(str(error))
-    logging.config.dictConfig(log_config(settings.log_level))
     typer.echo(f"facetwin: http://{settings.host}:{settings.port} (API: /docs), bundle {settings.bundle}", err=True)
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=int(settings.deadline_s) + 1,
-    )
+    options: dict[str, Any] = {
+        "host": settings.host,
+        "port": settings.port,
+        "log_config": log_config(settings.log_level),
+        "access_log": False,
+        "timeout_graceful_shutdown": int(settings.deadline_s) + 1,
+    }
+    if settings.workers == 1:
+        uvicorn.run(create_app(settings), **options)
+        return
+    # The other processes read the environment, before anything else.
+    os.environ |= {f"{PREFIX}{name.upper()}": str(value) for name, value in given.items()}
+    with TemporaryDirectory(prefix="facetwin-metrics-") as folder:
+        os.environ[FOLDER] = folder
+        uvicorn.run("app.main:create_app", factory=True, workers=settings.workers, **options)
 
 
 @cli.command()

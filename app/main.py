@@ -15,18 +15,21 @@ from fastapi.openapi.utils import get_openapi
 from app.api import routes_faces, routes_galleries, routes_meta
 from app.api.docs import install_docs
 from app.api.problems import Problem, install_problems
-from app.api.requests import RequestLog
+from app.api.requests import Departures, RequestLog
 from app.gallery import open_gallery
 from app.inference.encoder import resolve_device, share_cores
 from app.inference.workers import Workers
-from app.settings import Settings, load_settings
+from app.metrics import Metrics
+from app.settings import Settings, cores, load_settings
 from app.verification import FaceService
-from model.bundle import Bundle, find_bundle, load_bundle
+from model.bundle import IN_CACHE, Bundle, find_bundle, load_bundle
 from model.detection import open_detector
 from model.pipeline import PhotoReader
 from model.scripted import BundleError
 
 log = logging.getLogger("facetwin")
+
+ON_GPU = 64  # faces encoded together there
 
 DESCRIPTION = """Do two photos show the same person? Whom does a photo show?
 
@@ -42,14 +45,14 @@ class Parts:
     not_ready: tuple[str, ...] = ()
 
 
-Assembly = Callable[[Settings], AbstractAsyncContextManager[Parts]]
+Assembly = Callable[[Settings, Metrics], AbstractAsyncContextManager[Parts]]
 
 
 @asynccontextmanager
-async def assemble(settings: Settings) -> AsyncIterator[Parts]:
+async def assemble(settings: Settings, metrics: Metrics) -> AsyncIterator[Parts]:
     """The real parts. Raises BundleError, GalleryError, ValueError where a setting names something unusable."""
     device = resolve_device(settings.device)
-    share_cores(settings.threads)
+    share_cores(cores(), settings.threads_or_default * settings.workers)
     bundle = await asyncio.to_thread(load_bundle, find_bundle(settings.bundle), device)
     metadata = bundle.metadata
     reader = PhotoReader(
@@ -58,10 +61,19 @@ async def assemble(settings: Settings) -> AsyncIterator[Parts]:
         metadata.crop_size,
         settings.image_limits,
     )
-    workers = Workers(settings.threads, settings.max_waiting, settings.deadline_s)
+    workers = Workers(
+        bundle,
+        settings.threads_or_default,
+        settings.max_waiting,
+        settings.deadline_s,
+        IN_CACHE if device == "cpu" else ON_GPU,
+        metrics.batch,
+        metrics.inside,
+    )
     gallery = await open_gallery(settings.gallery_url)
     try:
-        service = FaceService(reader, bundle, gallery, workers, metadata, time.perf_counter)
+        service = FaceService(reader, gallery, workers, metadata, time.perf_counter)
+        metrics.serves(metadata.name, metadata.version, metadata.encoder_id, reader.detector.name, device)
         log.info("ready", extra={"bundle": metadata.name, "encoder_id": metadata.encoder_id, "device": device})
         yield Parts(service, await asyncio.to_thread(_unfit, bundle))
     finally:
@@ -81,10 +93,11 @@ def _unfit(bundle: Bundle) -> tuple[str, ...]:
 def create_app(settings: Settings | None = None, assembly: Assembly = assemble) -> FastAPI:
     """The service. Settings come from the environment unless given; tests bring an assembly of fakes."""
     settings = settings or load_settings()
+    metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with assembly(settings) as parts:
+        async with assembly(settings, metrics) as parts:
             app.state.service = parts.service
             app.state.not_ready = parts.not_ready
             yield
@@ -98,12 +111,14 @@ def create_app(settings: Settings | None = None, assembly: Assembly = assemble) 
         lifespan=lifespan,
     )
     app.state.settings = settings
+    app.state.metrics = metrics
     app.state.not_ready = ("starting",)
     for routes in (routes_faces, routes_galleries, routes_meta):
         app.include_router(routes.router)
     install_problems(app)
     install_docs(app)
-    app.add_middleware(RequestLog)
+    app.add_middleware(Departures)
+    app.add_middleware(RequestLog, metrics=metrics)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 

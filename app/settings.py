@@ -35,10 +35,17 @@ class Settings(BaseSettings):
     allow_anonymous: bool = Field(False, description="Serve beyond this machine without any key.")
     max_image_bytes: int = Field(ImageLimits.max_bytes, ge=1024, description="Of one photo.")
     max_image_pixels: int = Field(ImageLimits.max_pixels, ge=4096, le=MOST_PIXELS, description="Of one photo.")
-    threads: int = Field(os.cpu_count() or 1, ge=1, le=256, description="Requests computed at the same time.")
+    workers: int = Field(1, ge=1, le=64, description="Processes on this machine, which share the gallery.")
+    threads: int | None = Field(
+        None, ge=1, le=256, description="Of each process, that compute; default: the cores divided by the processes."
+    )
     max_waiting: int = Field(64, ge=0, description="Requests that may wait for a thread; more are answered 429.")
     deadline_s: float = Field(30.0, gt=0, description="Seconds after which a request is given up with 504.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def threads_or_default(self) -> int:
+        return self.threads or max(cores() // self.workers, 1)
 
     @property
     def image_limits(self) -> ImageLimits:
@@ -79,6 +86,11 @@ class Settings(BaseSettings):
                 "something in front of the service checks callers, FACETWIN_ALLOW_ANONYMOUS=true"
             )
         return self
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def load_settings(**overrides: Any) -> Settings:

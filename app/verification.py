@@ -1,7 +1,8 @@
 """The use-cases: verify, enroll, identify, look, forget. No HTTP, no SQL, no torch."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,8 +21,7 @@ from app.answers import (
 )
 from app.errors import EncoderMismatch, LowQuality, UnknownGallery
 from app.gallery.base import Gallery, IfExists, NewTemplate
-from app.inference.encoder import FaceEncoder
-from app.inference.workers import Workers
+from app.inference.workers import Done, Workers
 from model.bundle import BundleMetadata
 from model.calibration import Calibration, distance
 from model.errors import PhotoError
@@ -37,11 +37,11 @@ DEFAULT_FPIR = 0.01
 
 @dataclass(frozen=True)
 class _Encoded:
-    """What one piece of work gives: the faces of its photos and their vectors (B, D)."""
+    """The faces of a request's photos and their vectors (B, D)."""
 
     seen: Sequence[SeenFace]
     vectors: NDArray[np.float32]
-    ms: Mapping[str, float] = field(default_factory=dict)
+    ms: Mapping[str, float]
 
 
 class FaceService:
@@ -50,7 +50,6 @@ class FaceService:
     def __init__(
         self,
         reader: PhotoReader,
-        encoder: FaceEncoder,
         gallery: Gallery,
         workers: Workers,
         metadata: BundleMetadata,
@@ -62,7 +61,11 @@ class FaceService:
         self.gallery = gallery
         self.metadata = metadata
         self._calibration: Calibration = metadata.calibration
-        self._reader, self._encoder, self._workers, self._clock = reader, encoder, workers, clock
+        self._reader, self._workers, self._clock = reader, workers, clock
+
+    def check_room(self) -> None:
+        """Raises Overloaded where a request would be refused: before its body is read."""
+        self._workers.check_room()
 
     async def verify(
         self, image1: bytes, image2: bytes, *, target_fmr: float | None, selection: FaceSelection
@@ -162,22 +165,30 @@ class FaceService:
 
     async def detect(self, image: bytes) -> DetectedFaces:
         """Every face; a photo without any is an empty answer."""
-        photo, waited = await self._workers.run(lambda: _named("image", lambda: self._reader.survey(image)))
+        async with self._workers.admitted():
+            done = await self._workers.run(lambda: _named("image", lambda: self._reader.survey(image)))
+        photo = done.result
         faces = tuple(_describe(face, quality, len(photo.faces)) for face, quality in photo.faces)
-        return DetectedFaces(faces, photo.width, photo.height, {**photo.ms, "queue": waited})
+        return DetectedFaces(faces, photo.width, photo.height, {**photo.ms, "queue": done.waited_ms})
 
     async def _encode(self, images: Mapping[str, bytes], selection: FaceSelection) -> _Encoded:
-        """The faces of all photos of one request in one piece of work, encoded as one batch."""
+        """The faces of all photos of one request: read side by side, encoded in one batch."""
 
-        def work() -> _Encoded:
-            seen = [_named(name, lambda data=data: self._reader.read(data, selection)) for name, data in images.items()]  # type: ignore[misc]
-            start = self._clock()
-            vectors = self._encoder.encode(np.stack([face.crop for face in seen]))
-            ms = {stage: sum(face.ms[stage] for face in seen) for stage in ("decode", "detect", "align")}
-            return _Encoded(seen, vectors, {**ms, "encode": (self._clock() - start) * 1000})
+        async def read(name: str, data: bytes) -> Done[SeenFace]:
+            return await self._workers.run(lambda: _named(name, lambda: self._reader.read(data, selection)))
 
-        encoded, waited = await self._workers.run(work)
-        return _Encoded(encoded.seen, encoded.vectors, {**encoded.ms, "queue": waited})
+        async with self._workers.admitted():
+            answers = await asyncio.gather(*(read(*each) for each in images.items()), return_exceptions=True)
+            photos: list[Done[SeenFace]] = []
+            for answer in answers:
+                if isinstance(answer, BaseException):
+                    raise answer  # of several, always the first photo's
+                photos.append(answer)
+            seen = [photo.result for photo in photos]
+            done = await self._workers.encode(np.stack([face.crop for face in seen]))
+        ms = {stage: sum(face.ms[stage] for face in seen) for stage in ("decode", "detect", "align")}
+        waited = max(photo.waited_ms for photo in photos) + done.waited_ms
+        return _Encoded(seen, done.result, {**ms, "queue": waited, "encode": done.took_ms})
 
     async def _advice(self, new: NewTemplate) -> list[Warned]:
         """Whom else the new template resembles, and whether it fits the older ones of its own identity."""

@@ -33,4 +33,11 @@ def ready_service(request: Request) -> FaceService:
     return service
 
 
+def roomy_service(service: Annotated[FaceService, Depends(ready_service)]) -> FaceService:
+    """Raises Overloaded where there is no room: asked before the body is read, so that a refusal costs nothing."""
+    service.check_room()
+    return service
+
+
 Service = Annotated[FaceService, Depends(ready_service)]
+RoomyService = Annotated[FaceService, Depends(roomy_service)]

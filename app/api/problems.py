@@ -112,6 +112,7 @@ def problem(
     request: Request, code: str, detail: str, headers: dict[str, str] | None = None, **extra: Any
 ) -> JSONResponse:
     """The response for one code."""
+    request.state.problem = code  # for the metrics
     return _respond(request.scope["state"]["request_id"], code, detail, headers, **extra)
 
 

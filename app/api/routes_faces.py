@@ -3,10 +3,10 @@
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from app.api.bodies import body, documented_body
-from app.api.dependencies import Service, authorize
+from app.api.dependencies import RoomyService, authorize
 from app.api.problems import documented
 from app.api.schemas import (
     DetectRequest,
@@ -29,7 +29,8 @@ SERVED = ("overloaded", "internal_error", "not_ready", "deadline_exceeded")
 FACE = (*PHOTO, "no_face_found", "several_faces", *SERVED)
 
 
-def _answer(service: FaceService, result: Any) -> dict[str, Any]:
+def _answer(request: Request, service: FaceService, result: Any) -> dict[str, Any]:
+    request.state.timings_ms = result.timings_ms  # for the metrics and Server-Timing
     metadata = service.metadata
     model = {"name": metadata.name, "version": metadata.version, "encoder_id": metadata.encoder_id}
     answer = {**asdict(result), "model": model}
@@ -44,9 +45,11 @@ def _answer(service: FaceService, result: Any) -> dict[str, Any]:
     responses=documented(*FACE, "target_unsupported"),
     openapi_extra=documented_body(VerifyRequest),
 )
-async def verify(service: Service, sent: Annotated[VerifyRequest, Depends(body(VerifyRequest))]) -> dict[str, Any]:
+async def verify(
+    request: Request, service: RoomyService, sent: Annotated[VerifyRequest, Depends(body(VerifyRequest))]
+) -> dict[str, Any]:
     result = await service.verify(sent.image1, sent.image2, target_fmr=sent.target_fmr, selection=sent.face_selection)
-    return _answer(service, result)
+    return _answer(request, service, result)
 
 
 @router.post(
@@ -57,7 +60,9 @@ async def verify(service: Service, sent: Annotated[VerifyRequest, Depends(body(V
     responses=documented(*FACE, "identity_exists", "encoder_mismatch", "low_quality"),
     openapi_extra=documented_body(EnrollRequest),
 )
-async def enroll(service: Service, sent: Annotated[EnrollRequest, Depends(body(EnrollRequest))]) -> dict[str, Any]:
+async def enroll(
+    request: Request, service: RoomyService, sent: Annotated[EnrollRequest, Depends(body(EnrollRequest))]
+) -> dict[str, Any]:
     result = await service.enroll(
         sent.identity,
         sent.image,
@@ -67,7 +72,7 @@ async def enroll(service: Service, sent: Annotated[EnrollRequest, Depends(body(E
         selection=sent.face_selection,
         min_quality=sent.min_quality,
     )
-    return _answer(service, result)
+    return _answer(request, service, result)
 
 
 @router.post(
@@ -78,12 +83,12 @@ async def enroll(service: Service, sent: Annotated[EnrollRequest, Depends(body(E
     openapi_extra=documented_body(IdentifyRequest),
 )
 async def identify(
-    service: Service, sent: Annotated[IdentifyRequest, Depends(body(IdentifyRequest))]
+    request: Request, service: RoomyService, sent: Annotated[IdentifyRequest, Depends(body(IdentifyRequest))]
 ) -> dict[str, Any]:
     result = await service.identify(
         sent.image, gallery=sent.gallery, top_k=sent.top_k, target_fpir=sent.target_fpir, selection=sent.face_selection
     )
-    return _answer(service, result)
+    return _answer(request, service, result)
 
 
 @router.post(
@@ -93,8 +98,10 @@ async def identify(
     responses=documented(*FACE),
     openapi_extra=documented_body(EmbedRequest),
 )
-async def embed(service: Service, sent: Annotated[EmbedRequest, Depends(body(EmbedRequest))]) -> dict[str, Any]:
-    return _answer(service, await service.embed(sent.image, selection=sent.face_selection))
+async def embed(
+    request: Request, service: RoomyService, sent: Annotated[EmbedRequest, Depends(body(EmbedRequest))]
+) -> dict[str, Any]:
+    return _answer(request, service, await service.embed(sent.image, selection=sent.face_selection))
 
 
 @router.post(
@@ -104,5 +111,7 @@ async def embed(service: Service, sent: Annotated[EmbedRequest, Depends(body(Emb
     responses=documented(*PHOTO, *SERVED),
     openapi_extra=documented_body(DetectRequest),
 )
-async def detect(service: Service, sent: Annotated[DetectRequest, Depends(body(DetectRequest))]) -> dict[str, Any]:
-    return _answer(service, await service.detect(sent.image))
+async def detect(
+    request: Request, service: RoomyService, sent: Annotated[DetectRequest, Depends(body(DetectRequest))]
+) -> dict[str, Any]:
+    return _answer(request, service, await service.detect(sent.image))

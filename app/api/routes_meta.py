@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from app.api.dependencies import Service, authorize
 from app.api.problems import documented
 from app.api.schemas import Health
+from app.metrics import CONTENT_TYPE
 
 router = APIRouter(tags=["service"])
 
@@ -38,3 +39,15 @@ async def readyz(request: Request, response: Response) -> Health:
 )
 async def model(service: Service) -> dict[str, Any]:
     return service.card()
+
+
+@router.get(
+    "/metrics",
+    summary="For Prometheus: of all processes of the service",
+    dependencies=[Depends(authorize)],
+    response_class=Response,
+    responses={200: {"content": {CONTENT_TYPE: {}}}, **documented("unauthorized")},
+)
+async def metrics(request: Request) -> Response:
+    page: bytes = request.app.state.metrics.page()
+    return Response(page, media_type=CONTENT_TYPE)

@@ -1,6 +1,5 @@
 """Crops -> embeddings, behind a protocol that a Bundle fulfils; the service's only use of torch."""
 
-import os
 from typing import Protocol
 
 import numpy as np
@@ -16,10 +15,10 @@ class FaceEncoder(Protocol):
         ...
 
 
-def share_cores(requests: int) -> None:
-    """Divides the processor's cores among this many requests at once. With as many requests as cores each runs on one
-    thread, as `training prepare` does: then even the last bits of a landmark are the same."""
-    torch.set_num_threads(max((os.cpu_count() or 1) // requests, 1))
+def share_cores(cores: int, threads: int) -> None:
+    """Divides the cores among this many threads. With as many threads as cores each computes alone, as in `training
+    prepare`: then even the last bits of a landmark are the same."""
+    torch.set_num_threads(max(cores // threads, 1))
 
 
 def resolve_device(choice: str) -> str:

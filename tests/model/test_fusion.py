@@ -24,7 +24,8 @@ class Block(nn.Module):
         y = F.relu(x + self.turned(y))
         y = torch.relu_(self.in_place(y))
         once = self.plain(y)  # its answer is needed twice
-        return self.apart(F.relu(once) + once)
+        answer: torch.Tensor = self.apart(F.relu(once) + once)
+        return answer
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from app.gallery import open_gallery
 from app.inference.workers import Workers
 from app.main import Parts, create_app
+from app.metrics import Metrics
 from app.settings import Settings
 from app.verification import FaceService
 from model.pipeline import PhotoReader
@@ -36,12 +37,20 @@ def start(tmp_path: Path) -> Iterator[Start]:
         settings = Settings(gallery_url=f"sqlite:///{tmp_path / 'gallery.db'}", **given)
 
         @asynccontextmanager
-        async def assemble(chosen: Settings) -> AsyncIterator[Parts]:
+        async def assemble(chosen: Settings, metrics: Metrics) -> AsyncIterator[Parts]:
             gallery = await open_gallery(chosen.gallery_url)
-            workers = Workers(chosen.threads, chosen.max_waiting, chosen.deadline_s)
+            workers = Workers(
+                encoder or FakeEncoder(),
+                chosen.threads_or_default,
+                chosen.max_waiting,
+                chosen.deadline_s,
+                8,
+                metrics.batch,
+                metrics.inside,
+            )
             reader = PhotoReader(detector or FakeDetector(), np.array(TEMPLATE), CROP, chosen.image_limits)
             bundle = metadata(encoder_id)
-            service = FaceService(reader, encoder or FakeEncoder(), gallery, workers, bundle, time.perf_counter)
+            service = FaceService(reader, gallery, workers, bundle, time.perf_counter)
             yield Parts(service, not_ready)
             workers.close()
             await gallery.close()
