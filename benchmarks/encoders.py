@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.pipeline import operations, seconds
+from benchmarks.networks import operations, seconds
 from model.bundle import Bundle, find_bundle, load_bundle
 from training.provenance import machine
 
@@ -34,7 +34,7 @@ def _row(bundle: Bundle) -> list[str]:
     crops = torch.randint(0, 256, (max(BATCHES), size, size, 3), dtype=torch.uint8)
     with torch.inference_mode():
         macs = operations(bundle.module, crops[:1]) / 2
-        times = [seconds(lambda batch=batch: bundle.module(crops[:batch])) / batch for batch in BATCHES]  # type: ignore[misc]
+        times = [seconds(lambda batch=batch: bundle.encode(crops[:batch].numpy())) / batch for batch in BATCHES]  # type: ignore[misc]
     parameters = sum(each.numel() for each in bundle.module.parameters())
     tars = (bundle.metadata.evaluation or {}).get("all_pairs", {}).get("tar_at_fmr", {})
     return [
