@@ -196,3 +196,43 @@ def test_a_wrong_setting_ends_the_start_with_words(launch: Launch) -> None:
         launch(FACETWIN_BUNDLE="nonesuch")
     with pytest.raises(RuntimeError, match="FACETWIN_API_KEYS"):
         launch(FACETWIN_HOST="0.0.0.0")
+
+
+def test_several_processes_share_the_gallery_and_add_up_their_metrics(launch: Launch, lfw: dict[str, Photo]) -> None:
+    server = launch(FACETWIN_WORKERS="2")
+    names = sorted(lfw)[:600:50]
+    for number, name in enumerate(names):
+        # A connection of its own may reach either process.
+        enrolled = httpx.post(
+            f"{server.url}/enroll", files={"image": lfw[name].read()}, data={"identity": str(number), "gallery": "two"}
+        )
+        assert enrolled.status_code == 201
+        for _ in range(3):
+            found = httpx.post(f"{server.url}/identify", files={"image": lfw[name].read()}, data={"gallery": "two"})
+            assert found.json()["candidates"][0]["identity"] == str(number)
+            assert found.json()["gallery_size"] == number + 1
+    lines = httpx.get(f"{server.url}/metrics").text.splitlines()
+    counts = {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if not line.startswith("#")}
+    assert counts['facetwin_requests_total{method="POST",route="/enroll",status="201"}'] == len(names)
+    assert counts['facetwin_requests_total{method="POST",route="/identify",status="200"}'] == 3 * len(names)
+    assert sum("facetwin_bundle_info" in name for name in counts) == 1
+    server.stop()
+
+
+def test_a_caller_that_does_not_wait_leaves_the_queue(launch: Launch, lfw: dict[str, Photo]) -> None:
+    server = launch(FACETWIN_THREADS="1")
+    image = lfw[FIRST].read()
+
+    def give_up() -> None:
+        with pytest.raises(httpx.TimeoutException):
+            httpx.post(f"{server.url}/embed", files={"image": image}, timeout=httpx.Timeout(0.02, connect=5))
+
+    threads = [threading.Thread(target=give_up) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert post(server, "/embed", {"image": image}).status_code == 200
+    page = server.http.get("/metrics").text
+    assert "facetwin_requests_inside 0.0" in page
+    assert 'status="499"' in page

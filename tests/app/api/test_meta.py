@@ -3,6 +3,8 @@ import re
 from fastapi.testclient import TestClient
 
 from app.api.problems import STATUS
+from tests.app.api.conftest import Start
+from tests.fakes import BLUE, RED, picture
 
 
 def test_the_model_card_is_served_as_json(client: TestClient) -> None:
@@ -44,3 +46,42 @@ def test_a_request_id_is_kept_if_it_is_sane_and_made_if_not(client: TestClient) 
     assert client.get("/healthz", headers={"x-request-id": "trace-7"}).headers["x-request-id"] == "trace-7"
     made = client.get("/healthz", headers={"x-request-id": "evil\tvalue"}).headers["x-request-id"]
     assert re.fullmatch(r"[0-9a-f]{32}", made)
+
+
+def sample(page: str, name: str) -> float:
+    """The value of one line of the metrics."""
+    (value,) = [line.rsplit(" ", 1)[1] for line in page.splitlines() if line.startswith(name + " ")]
+    return float(value)
+
+
+def test_metrics_count_requests_stages_batches_and_problems(client: TestClient) -> None:
+    photos = {"image1": picture(RED), "image2": picture(BLUE)}
+    for _ in range(3):
+        assert client.post("/verify", files=photos).status_code == 200
+    assert client.post("/embed", files={"image": picture((0, 0, 0))}).status_code == 422
+    client.get("/identities/nobody")
+    answer = client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    page = answer.text
+    assert sample(page, 'facetwin_requests_total{method="POST",route="/verify",status="200"}') == 3
+    assert sample(page, 'facetwin_request_seconds_count{route="/verify"}') == 3
+    for stage in ("queue", "decode", "detect", "align", "encode"):
+        assert sample(page, f'facetwin_stage_seconds_count{{stage="{stage}"}}') == 3
+    assert sample(page, "facetwin_batch_faces_sum") == 6
+    assert sample(page, 'facetwin_problems_total{code="no_face_found"}') == 1
+    assert sample(page, "facetwin_requests_inside") == 0
+    assert "nobody" not in page
+    assert 'route="/identities/{identity}"' in page
+
+
+def test_metrics_are_for_those_who_have_a_key(start: Start) -> None:
+    client = start(api_keys="k" * 20)
+    assert client.get("/metrics").status_code == 401
+    assert client.get("/metrics", headers={"Authorization": f"Bearer {'k' * 20}"}).status_code == 200
+
+
+def test_an_answer_says_what_took_how_long(client: TestClient) -> None:
+    answer = client.post("/verify", files={"image1": picture(RED), "image2": picture(BLUE)})
+    entries = dict(entry.split(";dur=") for entry in answer.headers["server-timing"].split(", "))
+    assert {stage: float(taken) for stage, taken in entries.items()} == answer.json()["timings_ms"]
+    assert "server-timing" not in client.get("/healthz").headers
