@@ -47,14 +47,21 @@ def similarity_transform(source: NDArray[np.floating], target: NDArray[np.floati
     return np.hstack([linear, (mean_t - linear @ mean_s)[:, None]])
 
 
+def detail(landmarks: NDArray[np.floating], template: NDArray[np.floating]) -> float:
+    """Pixels of the photo, a side, that go into a pixel of the crop: below 1, the crop has less detail than it could
+    hold."""
+    linear = similarity_transform(template, landmarks)[:, :2]
+    return float(np.sqrt(np.linalg.det(linear)))
+
+
 def align(image: Pixels, landmarks: NDArray[np.floating], template: NDArray[np.floating], size: int) -> Pixels:
     """The crop, uint8 (size, size, 3), in which `landmarks` (5, 2) of `image` (H, W, 3) come to lie on `template`
     (5, 2), both in pixels. Black where the photo has nothing. Bicubic, averaged first where the face is larger than
     the crop."""
     landmarks = landmarks.astype(np.float64)
     linear = similarity_transform(template, landmarks)[:, :2]  # crop -> photo
-    # Photo pixels for a crop pixel. Averaging whole blocks first keeps large faces free of aliasing.
-    factor = max(int(np.sqrt(np.linalg.det(linear))), 1)
+    # Averaging whole blocks first keeps large faces free of aliasing.
+    factor = max(int(detail(landmarks, template)), 1)
     # From here on in blocks of the photo, on a grid fine enough not to matter and coarse enough for exact sums: so the
     # same pixel comes out whatever the margin around the crop.
     linear = _on_grid(linear / factor)

@@ -1,6 +1,6 @@
 """A face that was found, and what finds faces."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import numpy as np
@@ -30,6 +30,10 @@ class Face:
         """Square pixels of the box."""
         left, top, right, bottom = (float(v) for v in self.box)
         return max(right - left, 0.0) * max(bottom - top, 0.0)
+
+    def enlarged(self, scale: float) -> "Face":
+        """The same face in a photo with `scale` times as many pixels a side."""
+        return replace(self, box=self.box * np.float32(scale), landmarks=self.landmarks * np.float32(scale))
 
 
 class FaceDetector(Protocol):

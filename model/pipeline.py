@@ -1,18 +1,22 @@
 """From the bytes of a photo to an aligned crop: one order of steps for training, evaluation and service."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.alignment import align, template_for
+from model.alignment import align, detail, template_for
 from model.detection import detect_any_orientation
 from model.face import Face, FaceDetector
-from model.images import ImageLimits, Pixels, decode_image
+from model.images import Decoded, ImageLimits, Pixels, decode_image, decode_scaled
 from model.quality import Quality, assess_quality
 from model.selection import FaceSelection, select_face
+
+ENOUGH: Final = 1600 * 1200  # pixels of a JPEG that are decoded at first: more than any detector looks at
 
 
 @dataclass(frozen=True)
@@ -49,30 +53,52 @@ class PhotoReader:
 
     def read(self, data: bytes, selection: FaceSelection) -> SeenFace:
         """The face that is meant. Raises what decode_image and select_face raise."""
-        image, faces, ms = self._find(data)
-        face = select_face(faces, selection, image.shape[1], image.shape[0])
+        found = self._find(data)
+        height, width = found.photo.pixels.shape[:2]
+        face = select_face(found.faces, selection, width, height)
         start = time.perf_counter()
-        crop = self._align(image, face)
-        quality = assess_quality(face, crop)
-        return SeenFace(face, crop, quality, len(faces), {**ms, "align": _since(start)})
+        crop = self._crop(found, face)
+        whole = face.enlarged(found.photo.scale)
+        quality = assess_quality(whole, crop)
+        return SeenFace(whole, crop, quality, len(found.faces), {**found.ms, "align": _since(start)})
 
     def survey(self, data: bytes) -> SeenPhoto:
         """Every face; none is no error here. Raises what decode_image raises."""
-        image, faces, ms = self._find(data)
+        found = self._find(data)
         start = time.perf_counter()
-        judged = tuple((face, assess_quality(face, self._align(image, face))) for face in faces)
-        return SeenPhoto(judged, image.shape[1], image.shape[0], {**ms, "align": _since(start)})
+        whole = [face.enlarged(found.photo.scale) for face in found.faces]
+        crops = [self._crop(found, face) for face in found.faces]
+        judged = tuple((face, assess_quality(face, crop)) for face, crop in zip(whole, crops, strict=True))
+        return SeenPhoto(judged, found.photo.width, found.photo.height, {**found.ms, "align": _since(start)})
 
-    def _find(self, data: bytes) -> tuple[Pixels, list[Face], dict[str, float]]:
+    def _find(self, data: bytes) -> "_Found":
         start = time.perf_counter()
-        image = decode_image(data, self._limits)
-        decoded = _since(start)
+        decoded = decode_scaled(data, self._limits, ENOUGH)
+        taken = _since(start)
         start = time.perf_counter()
-        faces = detect_any_orientation(self.detector, image)
-        return image, faces, {"decode": decoded, "detect": _since(start)}
+        faces = detect_any_orientation(self.detector, decoded.pixels)
+        return _Found(data, decoded, faces, {"decode": taken, "detect": _since(start)})
 
-    def _align(self, image: Pixels, face: Face) -> Pixels:
+    def _crop(self, found: "_Found", face: Face) -> Pixels:
+        image = found.photo.pixels
+        if found.photo.scale > 1 and detail(face.landmarks, self._template) < 1:
+            # Small in the photo: it takes all the detail that there is.
+            image, face = found.every_pixel, face.enlarged(found.photo.scale)
         return align(image, face.landmarks, self._template, self._size)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The faces of a photo, in pixels of what was decoded of it."""
+
+    data: bytes
+    photo: Decoded
+    faces: Sequence[Face]
+    ms: Mapping[str, float]
+
+    @cached_property
+    def every_pixel(self) -> Pixels:
+        return decode_image(self.data)  # within the limits, since it has been decoded before
 
 
 def _since(start: float) -> float:
