@@ -20,8 +20,8 @@ check: $(VENV)/.dev ## style, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev ## how fast the pipeline is on this machine
-	$(BIN)/python -m benchmarks.pipeline
+bench: $(VENV)/.dev .venv-peers/.done ## how fast the service is on this machine, beside others
+	$(BIN)/python -m benchmarks
 
 data: $(VENV)/.dev ## download LFW to data/ (180 MB, hash checked)
 	$(BIN)/python -m training download data
@@ -30,7 +30,7 @@ image-check: ## build the image and ask it, with or without a container engine
 	sh scripts/image-check.sh
 
 clean: ## remove the environment and everything made; never data/, where the gallery is
-	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf $(VENV) .venv-peers build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 	find app model training tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/uv:
@@ -48,3 +48,11 @@ $(VENV)/.serve: pyproject.toml constraints.txt | $(BIN)/uv
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/uv
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.serve
+
+# dlib needs an older setuptools and comes as a wheel under another name: an environment of its own.
+.venv-peers/.done: | $(BIN)/uv
+	@$(PYTHON) -m venv .venv-peers
+	@$(BIN)/uv pip install --quiet --python .venv-peers/bin/python "setuptools<81" dlib-bin==20.0.1.post1 click numpy pillow \
+	  face_recognition_models==0.3.0
+	@$(BIN)/uv pip install --quiet --python .venv-peers/bin/python --no-deps face_recognition==1.3.0
+	@touch $@
