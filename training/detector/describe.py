@@ -12,12 +12,14 @@ def describe_locator(metadata: LocatorMetadata) -> str:
     if metadata.evaluation is None:
         raise DataError(f"{metadata.name} is not measured yet: run `python -m training.detector report`.")
     report, training = metadata.evaluation, metadata.training
+    landmarks = training["landmarks"]
     story = {
         "what": f"photo of any size -> boxes, scores, five landmarks; {metadata.architecture['parameters'] / 1e6:.2f} "
         "million parameters",
         "file": f"`artifacts/detector/locator.pt`, TorchScript; `{metadata.full_name}`",
         "made by": f"`{training['command']}`, commit `{metadata.git_commit[:12]}`, {training['seconds'] / 60:.0f} "
-        f"minutes of training on {training['machine']}",
+        f"minutes of training on {training['machine']}; its look at each face: commit `{landmarks['commit'][:12]}`, "
+        f"{landmarks['seconds'] / 60:.0f} minutes",
         "learned from": f"{training['data']}: {training['people']:,} people, {training['photos']:,} photos, and "
         "composites of them",
         "licence": f"code and weights MIT; {training['licence']}",
