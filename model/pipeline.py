@@ -44,12 +44,18 @@ class PhotoReader:
     """Decodes, finds, aligns and judges. Stateless, so that threads may share one."""
 
     def __init__(
-        self, detector: FaceDetector, template: NDArray[np.floating], size: int, limits: ImageLimits | None = None
+        self,
+        detector: FaceDetector,
+        template: NDArray[np.floating],
+        size: int,
+        limits: ImageLimits | None = None,
+        enough: int | None = ENOUGH,
     ) -> None:
         """`template` (5, 2): where MTCNN's landmarks come to lie in crops of `size` pixels, and other detectors' beside
-        them (see `template_for`)."""
+        them (see `template_for`). `enough`: see model/images.py's decode_scaled."""
         self.detector = detector
         self._template, self._size, self._limits = template_for(detector.frame, template), size, limits
+        self._enough = enough
 
     def read(self, data: bytes, selection: FaceSelection) -> SeenFace:
         """The face that is meant. Raises what decode_image and select_face raise."""
@@ -73,7 +79,7 @@ class PhotoReader:
 
     def _find(self, data: bytes) -> "_Found":
         start = time.perf_counter()
-        decoded = decode_scaled(data, self._limits, ENOUGH)
+        decoded = decode_scaled(data, self._limits, self._enough)
         taken = _since(start)
         start = time.perf_counter()
         faces = detect_any_orientation(self.detector, decoded.pixels)
