@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pythonjsonlogger.core import RESERVED_ATTRS
 
 from app.client import ApiError, Facetwin
-from app.gallery.sqlite import GalleryError
+from app.gallery.base import GalleryError
 from app.main import create_app
 from app.metrics import FOLDER
 from app.settings import PREFIX, load_settings

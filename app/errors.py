@@ -11,7 +11,8 @@ FacetwinError
  ├─ LowQuality           worse than the caller accepts
  ├─ Overloaded           the queue is full
  ├─ DeadlineExceeded     taken in, but not finished in time
- └─ NotReady             the service is up but must not answer
+ ├─ NotReady             the service is up but must not answer
+ └─ GalleryUnavailable   the database that keeps the templates is out of reach
 """
 
 
@@ -97,3 +98,10 @@ class DeadlineExceeded(FacetwinError):
 
 class NotReady(FacetwinError):
     code = "not_ready"
+
+
+class GalleryUnavailable(FacetwinError):
+    code = "gallery_unavailable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The gallery's database is out of reach: {reason}. Try again; nothing was kept.")

@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 DEFAULT_GALLERY: Final = "default"
 
 
+class GalleryError(Exception):
+    """The store cannot serve as a gallery: out of reach, damaged, not writable, or of a newer version."""
+
+
 class IfExists(StrEnum):
     """What to do when somebody is enrolled already."""
 

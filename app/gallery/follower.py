@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 from sqlalchemy import Row, create_engine, func, select, text
 from sqlalchemy.pool import StaticPool
 
@@ -78,7 +77,7 @@ class Follower:
     def _add(self, row: Row[Any]) -> None:
         if row.template_id in self._home:
             return
-        vector = np.frombuffer(row.vector, "<f4")
+        vector = row.vector
         shelf = self.shelves.setdefault(row.gallery, Shelf(len(vector)))
         shelf.encoders[row.encoder_id] = shelf.encoders.get(row.encoder_id, 0) + 1
         shelf.detectors[row.detector] = shelf.detectors.get(row.detector, 0) + 1

@@ -4,30 +4,27 @@ Every operation runs on one thread of its own, in order; the event loop never wa
 """
 
 import asyncio
-import json
 import os
 import sqlite3
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import numpy as np
-from alembic import command
-from alembic.config import Config as AlembicConfig
 from alembic.util import CommandError
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, create_engine, delete, event, func, insert, select, update
+from sqlalchemy import Connection, create_engine, delete, event, func, insert, select
 from sqlalchemy.pool import StaticPool
 
-from app.errors import EncoderMismatch, IdentityExists, UnknownGallery, UnknownIdentity, UnknownTemplate
+from app.errors import EncoderMismatch, UnknownGallery
+from app.gallery import operations
 from app.gallery.base import (
     DEFAULT_GALLERY,
+    GalleryError,
     GallerySummary,
     Identity,
     IdentityPage,
@@ -38,16 +35,12 @@ from app.gallery.base import (
     Template,
 )
 from app.gallery.follower import BUSY_SECONDS, Follower
-from app.gallery.queries import check_gallery, erase, load_identities
-from app.gallery.tables import changes, identities, templates
+from app.gallery.migrate import migrate
+from app.gallery.tables import changes
 
 T = TypeVar("T")
 
 KEPT_CHANGES: Final = 100_000  # a process that is further behind reads everything anew
-
-
-class GalleryError(Exception):
-    """The file cannot serve as a gallery: damaged, not writable, or of a newer version."""
 
 
 class SqliteGallery:
@@ -84,13 +77,13 @@ class SqliteGallery:
         return await self._call(partial(self._search, gallery, vector, encoder_id, top_k, only))
 
     async def identity(self, gallery: str, identity: str) -> Identity:
-        return await self._call(partial(self._identity, gallery, identity))
+        return await self._reading(partial(operations.find_identity, gallery=gallery, identity=identity))
 
     async def identities(self, gallery: str, after: str | None, limit: int) -> IdentityPage:
-        return await self._call(partial(self._identities, gallery, after, limit))
+        return await self._reading(partial(operations.list_identities, gallery=gallery, after=after, limit=limit))
 
     async def galleries(self) -> tuple[GallerySummary, ...]:
-        return await self._call(self._galleries)
+        return await self._reading(operations.list_galleries)
 
     async def forget_identity(self, gallery: str, identity: str) -> Receipt:
         return await self._call(partial(self._forget, gallery, identity, None))
@@ -100,6 +93,9 @@ class SqliteGallery:
 
     async def forget_gallery(self, gallery: str) -> Receipt:
         return await self._call(partial(self._forget, gallery, None, None))
+
+    async def _reading(self, work: Callable[[Connection], T]) -> T:
+        return await self._call(partial(self._read, work))
 
     async def _call(self, work: Callable[[], T]) -> T:
         # Shielded: a caller that goes away must not leave a write whose outcome nobody awaits in order.
@@ -122,7 +118,7 @@ class SqliteGallery:
         event.listen(self._engine, "begin", _begin)
         try:
             with self._writing() as connection:
-                _migrate(connection)
+                migrate(connection)
                 newest = connection.scalar(select(func.max(changes.c.seq))) or 0
                 connection.execute(delete(changes).where(changes.c.seq <= newest - KEPT_CHANGES))
         except CommandError as error:
@@ -141,51 +137,10 @@ class SqliteGallery:
         with self._engine.begin() as connection:
             yield connection
 
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self._engine.connect().execution_options(reading=True) as connection, connection.begin():
-            yield connection
-
     def _enroll(self, new: NewTemplate, if_exists: IfExists) -> Template:
-        here = (identities.c.gallery == new.gallery) & (identities.c.identity == new.identity)
-        now = _now()
-        template = Template(uuid.uuid4().hex, new.encoder_id, new.detector, new.quality, now)
         with self._writing() as connection:
-            known = connection.scalar(select(identities.c.identity).where(here)) is not None
-            if known and if_exists is IfExists.REJECT:
-                raise IdentityExists(new.gallery, new.identity)
-            if known and if_exists is IfExists.REPLACE:
-                erase(connection, new.gallery, new.identity, None)
-                known = False
-            other = select(templates.c.template_id).where(
-                templates.c.gallery == new.gallery, templates.c.encoder_id != new.encoder_id
-            )
-            if connection.scalar(other.limit(1)) is not None:
-                raise EncoderMismatch(new.gallery)
-            if not known:
-                connection.execute(
-                    insert(identities).values(
-                        gallery=new.gallery,
-                        identity=new.identity,
-                        metadata=json.dumps(dict(new.metadata or {})),
-                        created_at=now,
-                    )
-                )
-            elif new.metadata is not None:
-                connection.execute(update(identities).where(here).values(metadata=json.dumps(dict(new.metadata))))
-            connection.execute(
-                insert(templates).values(
-                    template_id=template.template_id,
-                    gallery=new.gallery,
-                    identity=new.identity,
-                    encoder_id=new.encoder_id,
-                    detector=new.detector,
-                    quality=new.quality,
-                    vector=new.vector.astype("<f4").tobytes(),
-                    created_at=now,
-                )
-            )
-            connection.execute(insert(changes).values(template_id=template.template_id))
+            template, replaced = operations.enroll(connection, new, if_exists)
+            _tell(connection, (*(replaced.template_ids if replaced else ()), template.template_id))
         return template
 
     def _search(
@@ -202,58 +157,21 @@ class SqliteGallery:
         found = shelf.index.search(vector.astype(np.float32), top_k, only)
         return SearchResult(found, len(shelf.index), frozenset(shelf.detectors))
 
-    def _identity(self, gallery: str, identity: str) -> Identity:
-        with self._reading() as connection:
-            page = load_identities(connection, gallery, identities.c.identity == identity, limit=1)
-            if not page:
-                check_gallery(connection, gallery)
-                raise UnknownIdentity(gallery, identity)
-        return page[0]
-
-    def _identities(self, gallery: str, after: str | None, limit: int) -> IdentityPage:
-        with self._reading() as connection:
-            page = load_identities(connection, gallery, identities.c.identity > (after or ""), limit=limit + 1)
-            if not page:
-                check_gallery(connection, gallery)
-        shown = tuple(page[:limit])
-        return IdentityPage(shown, shown[-1].identity if len(page) > limit else None)
-
-    def _galleries(self) -> tuple[GallerySummary, ...]:
-        columns = (templates.c.gallery, templates.c.identity, templates.c.encoder_id, templates.c.detector)
-        query = select(*columns, func.count().label("held")).group_by(*columns).order_by(*columns)
-        with self._reading() as connection:
-            rows = connection.execute(query).all()
-        summaries: dict[str, list[Row[Any]]] = {DEFAULT_GALLERY: []}
-        for row in rows:
-            summaries.setdefault(row.gallery, []).append(row)
-        return tuple(
-            GallerySummary(
-                gallery,
-                identities=len({row.identity for row in group}),
-                templates=sum(row.held for row in group),
-                encoder_ids=tuple(sorted({row.encoder_id for row in group})),
-                detectors=tuple(sorted({row.detector for row in group})),
-            )
-            for gallery, group in sorted(summaries.items())
-        )
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        with self._engine.connect().execution_options(reading=True) as connection, connection.begin():
+            return work(connection)
 
     def _forget(self, gallery: str, identity: str | None, template_id: str | None) -> Receipt:
         with self._writing() as connection:
-            check_gallery(connection, gallery)
-            if identity is not None:
-                here = (identities.c.gallery == gallery) & (identities.c.identity == identity)
-                if connection.scalar(select(identities.c.identity).where(here)) is None:
-                    raise UnknownIdentity(gallery, identity)
-            names, gone = erase(connection, gallery, identity, template_id)
-            if template_id is not None and identity is not None and not gone:
-                raise UnknownTemplate(identity, template_id)
+            receipt = operations.forget(connection, gallery, identity, template_id)
+            _tell(connection, receipt.template_ids)
         # secure_delete has overwritten the pages; this takes the old ones out of the write-ahead log too.
         with self._engine.connect() as connection:
             raw = connection.connection.cursor()
             raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             raw.close()
         self._follower.catch_up()
-        return Receipt(gallery, names, gone, _now())
+        return receipt
 
 
 def _configure(connection: Any, _record: Any) -> None:
@@ -287,12 +205,7 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
-def _migrate(connection: Connection) -> None:
-    config = AlembicConfig()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+def _tell(connection: Connection, template_ids: Sequence[str]) -> None:
+    """Other processes, of what has come and gone."""
+    if template_ids:
+        connection.execute(insert(changes), [{"template_id": each} for each in template_ids])

@@ -1,14 +1,59 @@
-"""The tables, as the newest migration leaves them."""
+"""The tables, as the newest migration leaves them: in SQLite, and in PostgreSQL where that differs."""
 
-from sqlalchemy import Column, DateTime, Float, ForeignKeyConstraint, Index, Integer, LargeBinary, MetaData, Table, Text
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+)
+from sqlalchemy.types import TypeEngine
 
 metadata = MetaData()
+# Compared byte by byte everywhere: PostgreSQL would go by the language of its machine.
+Name = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+class Embedding(TypeDecorator[NDArray[np.float32]]):
+    """A vector (D,): little-endian 32-bit numbers in SQLite, pgvector's own type in PostgreSQL."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(LargeBinary())
+        from pgvector.sqlalchemy import VECTOR  # of the extra `postgres`
+
+        return dialect.type_descriptor(VECTOR())
+
+    def process_bind_param(self, value: NDArray[np.float32] | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name == "postgresql":
+            return value
+        return value.astype("<f4").tobytes()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> NDArray[np.float32] | None:
+        if value is None:
+            return None
+        return np.frombuffer(value, "<f4") if isinstance(value, bytes) else np.asarray(value, np.float32)
+
 
 identities = Table(
     "identities",
     metadata,
-    Column("gallery", Text, primary_key=True),
-    Column("identity", Text, primary_key=True),
+    Column("gallery", Name, primary_key=True),
+    Column("identity", Name, primary_key=True),
     Column("metadata", Text, nullable=False),  # a JSON object
     Column("created_at", DateTime, nullable=False),  # UTC
 )
@@ -17,22 +62,32 @@ templates = Table(
     "templates",
     metadata,
     Column("template_id", Text, primary_key=True),
-    Column("gallery", Text, nullable=False),
-    Column("identity", Text, nullable=False),
+    Column("gallery", Name, nullable=False),
+    Column("identity", Name, nullable=False),
     Column("encoder_id", Text, nullable=False),
     Column("detector", Text, nullable=False),
     Column("quality", Float, nullable=False),
-    Column("vector", LargeBinary, nullable=False),  # float32, little-endian
+    Column("vector", Embedding, nullable=False),
     Column("created_at", DateTime, nullable=False),  # UTC
     ForeignKeyConstraint(["gallery", "identity"], ["identities.gallery", "identities.identity"], ondelete="CASCADE"),
     Index("templates_by_identity", "gallery", "identity"),
 )
 
-# What happened, in order, for other processes on the same file to follow. Names are in no row of it.
+# In SQLite: what happened, in order, for other processes on the same file to follow. Names are in no row of it.
 changes = Table(
     "changes",
     metadata,
     Column("seq", Integer, primary_key=True, autoincrement=True),
     Column("template_id", Text, nullable=False),
     sqlite_autoincrement=True,
+)
+
+# In PostgreSQL: how many templates there are of each kind, since counting a million rows takes longer than a search.
+holdings = Table(
+    "holdings",
+    metadata,
+    Column("gallery", Name, primary_key=True),
+    Column("encoder_id", Text, primary_key=True),
+    Column("detector", Text, primary_key=True),
+    Column("templates", Integer, nullable=False),
 )

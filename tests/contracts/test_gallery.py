@@ -15,14 +15,17 @@ pytestmark = pytest.mark.anyio
 Open = Callable[[], Awaitable[Gallery]]
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgres"])
 async def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
     """Opens the same store again, as another process would."""
     opened: list[Gallery] = []
-    urls = {"sqlite": f"sqlite:///{tmp_path / 'deep' / 'gallery.db'}"}
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres_url")
+    else:
+        url = f"sqlite:///{tmp_path / 'deep' / 'gallery.db'}"
 
     async def once_more() -> Gallery:
-        opened.append(await open_gallery(urls[request.param]))
+        opened.append(await open_gallery(url))
         return opened[-1]
 
     yield once_more

@@ -1,0 +1,163 @@
+"""What a gallery does, as SQL that SQLite and PostgreSQL share: each on a connection that is inside a transaction."""
+
+import json
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from app.errors import EncoderMismatch, IdentityExists, UnknownGallery, UnknownIdentity, UnknownTemplate
+from app.gallery.base import (
+    DEFAULT_GALLERY,
+    GallerySummary,
+    Identity,
+    IdentityPage,
+    IfExists,
+    NewTemplate,
+    Receipt,
+    Template,
+)
+from app.gallery.tables import identities, templates
+
+
+def enroll(connection: Connection, new: NewTemplate, if_exists: IfExists) -> tuple[Template, Receipt | None]:
+    """Keeps a template; and what went where REPLACE found somebody. Raises IdentityExists (REJECT), EncoderMismatch."""
+    here = (identities.c.gallery == new.gallery) & (identities.c.identity == new.identity)
+    now = datetime.now(UTC)
+    template = Template(uuid.uuid4().hex, new.encoder_id, new.detector, new.quality, now)
+    known = connection.scalar(select(identities.c.identity).where(here)) is not None
+    replaced = None
+    if known and if_exists is IfExists.REJECT:
+        raise IdentityExists(new.gallery, new.identity)
+    if known and if_exists is IfExists.REPLACE:
+        replaced = erase(connection, new.gallery, new.identity, None)
+        known = False
+    other = select(templates.c.template_id).where(
+        templates.c.gallery == new.gallery, templates.c.encoder_id != new.encoder_id
+    )
+    if connection.scalar(other.limit(1)) is not None:
+        raise EncoderMismatch(new.gallery)
+    if not known:
+        connection.execute(
+            insert(identities).values(
+                gallery=new.gallery,
+                identity=new.identity,
+                metadata=json.dumps(dict(new.metadata or {})),
+                created_at=now,
+            )
+        )
+    elif new.metadata is not None:
+        connection.execute(update(identities).where(here).values(metadata=json.dumps(dict(new.metadata))))
+    connection.execute(
+        insert(templates).values(
+            template_id=template.template_id,
+            gallery=new.gallery,
+            identity=new.identity,
+            encoder_id=new.encoder_id,
+            detector=new.detector,
+            quality=new.quality,
+            vector=new.vector,
+            created_at=now,
+        )
+    )
+    return template, replaced
+
+
+def find_identity(connection: Connection, gallery: str, identity: str) -> Identity:
+    """Raises UnknownGallery, UnknownIdentity."""
+    page = _load(connection, gallery, identities.c.identity == identity, limit=1)
+    if not page:
+        check_gallery(connection, gallery)
+        raise UnknownIdentity(gallery, identity)
+    return page[0]
+
+
+def list_identities(connection: Connection, gallery: str, after: str | None, limit: int) -> IdentityPage:
+    """Raises UnknownGallery."""
+    page = _load(connection, gallery, identities.c.identity > (after or ""), limit=limit + 1)
+    if not page:
+        check_gallery(connection, gallery)
+    shown = tuple(page[:limit])
+    return IdentityPage(shown, shown[-1].identity if len(page) > limit else None)
+
+
+def list_galleries(connection: Connection) -> tuple[GallerySummary, ...]:
+    columns = (templates.c.gallery, templates.c.identity, templates.c.encoder_id, templates.c.detector)
+    query = select(*columns, func.count().label("held")).group_by(*columns).order_by(*columns)
+    summaries: dict[str, list[Row[Any]]] = {DEFAULT_GALLERY: []}
+    for row in connection.execute(query):
+        summaries.setdefault(row.gallery, []).append(row)
+    return tuple(
+        GallerySummary(
+            gallery,
+            identities=len({row.identity for row in group}),
+            templates=sum(row.held for row in group),
+            encoder_ids=tuple(sorted({row.encoder_id for row in group})),
+            detectors=tuple(sorted({row.detector for row in group})),
+        )
+        for gallery, group in sorted(summaries.items())
+    )
+
+
+def forget(connection: Connection, gallery: str, identity: str | None, template_id: str | None) -> Receipt:
+    """A gallery, an identity or one template. Raises UnknownGallery, UnknownIdentity, UnknownTemplate."""
+    check_gallery(connection, gallery)
+    if identity is not None:
+        here = (identities.c.gallery == gallery) & (identities.c.identity == identity)
+        if connection.scalar(select(identities.c.identity).where(here)) is None:
+            raise UnknownIdentity(gallery, identity)
+    receipt = erase(connection, gallery, identity, template_id)
+    if template_id is not None and identity is not None and not receipt.template_ids:
+        raise UnknownTemplate(identity, template_id)
+    return receipt
+
+
+def erase(connection: Connection, gallery: str, identity: str | None, template_id: str | None) -> Receipt:
+    """Removes a gallery, an identity or one template, and identities left without any."""
+    which = templates.c.gallery == gallery
+    bare = identities.c.gallery == gallery
+    if identity is not None:
+        which &= templates.c.identity == identity
+        bare &= identities.c.identity == identity
+    if template_id is not None:
+        which &= templates.c.template_id == template_id
+    gone = tuple(connection.scalars(select(templates.c.template_id).where(which)))
+    connection.execute(delete(templates).where(which))
+    bare &= ~(
+        select(templates.c.template_id)
+        .where(templates.c.gallery == identities.c.gallery, templates.c.identity == identities.c.identity)
+        .exists()
+    )
+    names = tuple(connection.scalars(select(identities.c.identity).where(bare)))
+    connection.execute(delete(identities).where(bare))
+    return Receipt(gallery, names, gone, datetime.now(UTC))
+
+
+def check_gallery(connection: Connection, gallery: str) -> None:
+    """Raises UnknownGallery where nobody is in it, save for the default one, which always exists."""
+    anybody = select(identities.c.identity).where(identities.c.gallery == gallery).limit(1)
+    if gallery != DEFAULT_GALLERY and connection.scalar(anybody) is None:
+        raise UnknownGallery(gallery)
+
+
+def _load(connection: Connection, gallery: str, which: Any, limit: int) -> list[Identity]:
+    """At most `limit` identities of a gallery that `which` allows, by name, with their templates."""
+    query = select(identities).where(identities.c.gallery == gallery, which).order_by(identities.c.identity)
+    people = connection.execute(query.limit(limit)).all()
+    names = [person.identity for person in people]
+    kept: dict[str, list[Template]] = {name: [] for name in names}
+    theirs = select(templates).where(templates.c.gallery == gallery, templates.c.identity.in_(names))
+    for row in connection.execute(theirs.order_by(templates.c.created_at, templates.c.template_id)):
+        created = row.created_at.replace(tzinfo=UTC)
+        kept[row.identity].append(Template(row.template_id, row.encoder_id, row.detector, row.quality, created))
+    return [
+        Identity(
+            gallery,
+            person.identity,
+            json.loads(person.metadata),
+            person.created_at.replace(tzinfo=UTC),
+            tuple(kept[person.identity]),
+        )
+        for person in people
+    ]
