@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.gallery import POSTGRES, SQLITE
 from model.detection import DetectorKind
 from model.images import MOST_PIXELS, ImageLimits
 
@@ -28,7 +29,7 @@ class Settings(BaseSettings):
     detector: DetectorKind = Field(
         DetectorKind.LOCATOR, description="What finds the faces: facetwin's own, or MTCNN from the extra `mtcnn`."
     )
-    gallery_url: str = Field("sqlite:///data/gallery.db", description="Where the templates are kept.")
+    gallery_url: str = Field("sqlite:///data/gallery.db", description="Where templates are kept; or postgresql://...")
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="Comma-separated; each at least 16 characters. Callers send one as `Authorization: Bearer KEY`."
     )
@@ -73,9 +74,15 @@ class Settings(BaseSettings):
     @field_validator("gallery_url")
     @classmethod
     def _durable(cls, url: str) -> str:
-        path = url.removeprefix("sqlite:///")
-        if path == url or path in ("", ":memory:"):
-            raise ValueError("must be sqlite:///PATH; an enrolment kept in memory alone would be lost")
+        if url.startswith(POSTGRES):
+            if find_spec("psycopg") is None or find_spec("pgvector") is None:
+                raise ValueError("PostgreSQL is an extra; install it with `pip install 'facetwin[postgres]'`")
+            return url
+        if not url.startswith(SQLITE) or url.removeprefix(SQLITE) in ("", ":memory:"):
+            raise ValueError(
+                "must be sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE; an enrolment kept in memory alone "
+                "would be lost"
+            )
         return url
 
     @model_validator(mode="after")

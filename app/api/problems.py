@@ -37,6 +37,7 @@ STATUS: Final = {
     "overloaded": 429,
     "internal_error": 500,
     "not_ready": 503,
+    "gallery_unavailable": 503,
     "deadline_exceeded": 504,
 }
 

@@ -57,7 +57,7 @@ async def verify(
     status_code=201,
     summary="Remember a person from one photo",
     response_model=EnrollResponse,
-    responses=documented(*FACE, "identity_exists", "encoder_mismatch", "low_quality"),
+    responses=documented(*FACE, "identity_exists", "encoder_mismatch", "low_quality", "gallery_unavailable"),
     openapi_extra=documented_body(EnrollRequest),
 )
 async def enroll(
@@ -79,7 +79,7 @@ async def enroll(
     "/identify",
     summary="Whom does a photo show, or nobody we know?",
     response_model=IdentifyResponse,
-    responses=documented(*FACE, "unknown_gallery", "encoder_mismatch", "target_unsupported"),
+    responses=documented(*FACE, "unknown_gallery", "encoder_mismatch", "target_unsupported", "gallery_unavailable"),
     openapi_extra=documented_body(IdentifyRequest),
 )
 async def identify(

@@ -11,7 +11,7 @@ from app.gallery.base import DEFAULT_GALLERY, GallerySummary, Identity, Identity
 
 router = APIRouter(tags=["galleries"], dependencies=[Depends(authorize)])
 
-COMMON = ("malformed_request", "unauthorized", "internal_error", "not_ready")
+COMMON = ("malformed_request", "unauthorized", "internal_error", "not_ready", "gallery_unavailable")
 InGallery = Annotated[GalleryName, Query(description="Which gallery.")]
 
 

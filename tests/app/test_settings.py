@@ -42,7 +42,7 @@ def test_a_detector_that_is_not_installed_is_refused_with_the_way_to_it(monkeypa
         ("api_keys", "short", "openssl rand"),
         ("gallery_url", "sqlite://", "would be lost"),
         ("gallery_url", "sqlite:///:memory:", "would be lost"),
-        ("gallery_url", "mysql://x/y", "must be sqlite"),
+        ("gallery_url", "mysql://x/y", "must be sqlite:///PATH or postgresql"),
         ("host", "0.0.0.0", "FACETWIN_API_KEYS"),
         ("host", "example.org", "FACETWIN_API_KEYS"),
         ("max_image_pixels", 10**9, "max_image_pixels"),

@@ -1,5 +1,9 @@
 """What a gallery is tested with."""
 
+import signal
+import subprocess
+import sys
+import time
 from typing import Any
 
 import numpy as np
@@ -22,3 +26,21 @@ def new(
     metadata: dict[str, Any] | None = None,
 ) -> NewTemplate:
     return NewTemplate(gallery, identity, vector(seed), encoder_id, "mtcnn", 0.8, metadata)
+
+
+def enrolling(url: str, prefix: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.contracts.enrolling", url, prefix], stdout=subprocess.PIPE, text=True
+    )
+
+
+def kill_after(process: "subprocess.Popen[str]", seconds: float) -> list[str]:
+    """kill -9; what the process had acknowledged by then."""
+    assert process.stdout is not None
+    first = process.stdout.readline()  # it has started
+    assert first, "the process died before it enrolled anybody"
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    rest, _ = process.communicate()
+    # A line cut off by the signal was not acknowledged in full.
+    return [first.strip(), *[line.strip() for line in rest.splitlines(keepends=True) if line.endswith("\n")]]

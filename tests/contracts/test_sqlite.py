@@ -1,12 +1,8 @@
 """What only the SQLite gallery promises."""
 
 import asyncio
-import signal
 import sqlite3
 import stat
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,42 +16,6 @@ from tests.contracts.galleries import ENCODER, new, vector
 pytestmark = pytest.mark.anyio
 
 
-def enrolling(url: str, prefix: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.contracts.enrolling", url, prefix], stdout=subprocess.PIPE, text=True
-    )
-
-
-def kill_after(process: "subprocess.Popen[str]", seconds: float) -> list[str]:
-    """kill -9; what the process had acknowledged by then."""
-    assert process.stdout is not None
-    first = process.stdout.readline()  # it has started
-    assert first, "the process died before it enrolled anybody"
-    time.sleep(seconds)
-    process.send_signal(signal.SIGKILL)
-    rest, _ = process.communicate()
-    # A line cut off by the signal was not acknowledged in full.
-    return [first.strip(), *[line.strip() for line in rest.splitlines(keepends=True) if line.endswith("\n")]]
-
-
-async def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'gallery.db'}"
-    acknowledged: list[str] = []
-    for round_ in range(3):
-        processes = [enrolling(url, f"{round_}{letter}-") for letter in "ab"]  # two writers at once
-        for process in processes:
-            acknowledged += await asyncio.to_thread(kill_after, process, 0.3)
-    assert len(acknowledged) > 20
-    gallery = await open_gallery(url)
-    page = await gallery.identities("default", None, 100_000)
-    there = {each.identity: each for each in page.identities}
-    assert set(acknowledged) <= set(there)
-    assert all(len(each.templates) == 1 for each in there.values())  # nothing half-written
-    found = await gallery.search("default", vector(0), ENCODER, 3)
-    assert found.size == len(there)
-    await gallery.close()
-
-
 async def test_a_file_that_another_process_is_just_making_is_waited_for(tmp_path: Path) -> None:
     other = sqlite3.connect(tmp_path / "gallery.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -67,22 +27,6 @@ async def test_a_file_that_another_process_is_just_making_is_waited_for(tmp_path
     other.close()
     gallery = await opening
     await gallery.close()
-
-
-async def test_a_process_sees_what_another_one_enrolls_at_once(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'gallery.db'}"
-    gallery = await open_gallery(url)
-    process = enrolling(url, "p")
-    assert process.stdout is not None
-    try:
-        for _ in range(20):
-            name = (await asyncio.to_thread(process.stdout.readline)).strip()
-            found = await gallery.search("default", vector(int(name[1:])), ENCODER, 1)
-            assert found.candidates[0].identity == name
-    finally:
-        process.kill()
-        process.communicate()
-        await gallery.close()
 
 
 async def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
