@@ -1,16 +1,19 @@
 """Everything is wired here, once."""
 
 import asyncio
+import io
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from PIL import Image
 
 from app.api import routes_faces, routes_galleries, routes_meta
 from app.api.docs import install_docs
@@ -24,8 +27,10 @@ from app.settings import Settings, cores, load_settings
 from app.verification import FaceService
 from model.bundle import IN_CACHE, Bundle, find_bundle, load_bundle
 from model.detection import open_detector
+from model.errors import NoFaceFound
 from model.pipeline import PhotoReader
 from model.scripted import BundleError
+from model.selection import FaceSelection
 
 log = logging.getLogger("facetwin")
 
@@ -75,18 +80,26 @@ async def assemble(settings: Settings, metrics: Metrics) -> AsyncIterator[Parts]
         service = FaceService(reader, gallery, workers, metadata, time.perf_counter)
         metrics.serves(metadata.name, metadata.version, metadata.encoder_id, reader.detector.name, device)
         log.info("ready", extra={"bundle": metadata.name, "encoder_id": metadata.encoder_id, "device": device})
-        yield Parts(service, await asyncio.to_thread(_unfit, bundle))
+        yield Parts(service, await asyncio.to_thread(_unfit, bundle, reader))
     finally:
         await asyncio.to_thread(workers.close)
         await gallery.close()
 
 
-def _unfit(bundle: Bundle) -> tuple[str, ...]:
+def _unfit(bundle: Bundle, reader: PhotoReader) -> tuple[str, ...]:
+    """The reasons why it must not answer. Warms everything up, so that the first request is as fast as the others."""
     try:
-        bundle.self_check()  # warms the network up, too
+        bundle.self_check()
     except BundleError as error:
         log.error("not ready", extra={"reason": str(error)})
         return (str(error),)
+    size = bundle.metadata.crop_size
+    for faces in (1, 2, IN_CACHE) * 2:  # what is new to TorchScript, it looks at twice
+        bundle.encode(np.zeros((faces, size, size, 3), np.uint8))
+    stream = io.BytesIO()
+    Image.new("RGB", (size, size), "grey").save(stream, "JPEG")
+    with suppress(NoFaceFound):
+        reader.read(stream.getvalue(), FaceSelection.LARGEST)
     return ()
 
 
