@@ -1,4 +1,7 @@
-"""What routes ask for: the service, if it is ready and the caller may."""
+"""What routes ask for: the service, if it is ready and the caller may.
+
+All of it is `async` though nothing waits: FastAPI would run plain functions on threads of their own.
+"""
 
 import hmac
 from typing import Annotated
@@ -12,7 +15,7 @@ from app.verification import FaceService
 bearer = HTTPBearer(auto_error=False, description="One of FACETWIN_API_KEYS; not needed where none is set.")
 
 
-def authorize(request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]) -> None:
+async def authorize(request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]) -> None:
     """Raises Unauthorized unless the caller sent one of the keys, or none is set."""
     keys = [key.get_secret_value().encode() for key in request.app.state.settings.api_keys]
     if not keys:
@@ -24,7 +27,7 @@ def authorize(request: Request, given: Annotated[HTTPAuthorizationCredentials | 
         raise Unauthorized("Send one of the service's keys as `Authorization: Bearer KEY`.")
 
 
-def ready_service(request: Request) -> FaceService:
+async def ready_service(request: Request) -> FaceService:
     """Raises NotReady with the reasons."""
     reasons = request.app.state.not_ready
     if reasons:
@@ -33,7 +36,7 @@ def ready_service(request: Request) -> FaceService:
     return service
 
 
-def roomy_service(service: Annotated[FaceService, Depends(ready_service)]) -> FaceService:
+async def roomy_service(service: Annotated[FaceService, Depends(ready_service)]) -> FaceService:
     """Raises Overloaded where there is no room: asked before the body is read, so that a refusal costs nothing."""
     service.check_room()
     return service

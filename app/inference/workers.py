@@ -1,8 +1,8 @@
 """A bounded number of threads and of requests: what does not fit is refused at once, not delayed without end.
 
-A thread that is free first encodes the faces that wait, those of several requests together, and reads the next photo
-where none do. So batches are as large as the load is high, a lone request never waits for company, and requests that
-are nearly done come before those that have not begun.
+A thread that is free reads the next photo that waits, until as many faces have gathered as are best encoded together, or no
+photo waits: then it encodes those of several requests at once. So batches are as large as the load is high, and a lone
+request never waits for company.
 """
 
 import asyncio
@@ -136,8 +136,10 @@ class Workers:
                 self._news.wait_for(lambda: self._closed or self._faces or self._jobs)
                 if self._closed:
                     return
-                batch = self._batch()
-                job = None if batch else self._jobs.popleft() if self._jobs else None
+                # While photos wait, faces gather to a full batch; when none do, they are encoded as they are.
+                full = sum(len(faces.crops) for faces in self._faces) >= self._largest
+                job = None if full or not self._jobs else self._jobs.popleft()
+                batch = [] if job else self._batch()
             if batch:
                 self._encode(batch)
             elif job and job.future.set_running_or_notify_cancel():

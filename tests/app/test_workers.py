@@ -130,22 +130,30 @@ async def test_a_request_with_more_faces_than_a_batch_may_have_is_a_batch_of_its
     assert done.result.ravel().tolist() == [1, 2, 3]
 
 
-async def test_faces_come_before_photos_that_have_not_been_read(make: Make, encoder: Sums) -> None:
-    workers, gate, order = make(threads=1), threading.Event(), list[str]()
-
-    async def encoded() -> None:
-        await workers.encode(crops(1))
-
-    def read() -> None:
-        order.append(f"read after {len(encoder.batches)}")
-
+async def test_while_photos_wait_faces_gather_to_a_full_batch(make: Make, encoder: Sums) -> None:
+    workers, gate, order = make(threads=1, largest_batch=3), threading.Event(), list[str]()
     busy = asyncio.create_task(workers.run(gate.wait))
     await asyncio.sleep(0.05)
-    tasks = [asyncio.create_task(workers.run(read)), asyncio.create_task(encoded())]
+    faces = [asyncio.create_task(workers.encode(crops(value))) for value in (1, 2)]
+    photos = [asyncio.create_task(workers.run(lambda: order.append(f"after {encoder.batches}"))) for _ in range(2)]
     await asyncio.sleep(0.05)
     gate.set()
-    await asyncio.gather(busy, *tasks)
-    assert order == ["read after 1"]
+    await asyncio.gather(busy, *photos)
+    assert order == ["after []", "after []"]  # two faces are no full batch
+    await asyncio.gather(*faces)
+    assert encoder.batches == [2]  # nothing else waited
+
+
+async def test_a_full_batch_comes_before_photos_that_wait(make: Make, encoder: Sums) -> None:
+    workers, gate, order = make(threads=1, largest_batch=3), threading.Event(), list[str]()
+    busy = asyncio.create_task(workers.run(gate.wait))
+    await asyncio.sleep(0.05)
+    photo = asyncio.create_task(workers.run(lambda: order.append(f"after {encoder.batches}")))
+    faces = [asyncio.create_task(workers.encode(crops(value))) for value in (1, 2, 3)]
+    await asyncio.sleep(0.05)
+    gate.set()
+    await asyncio.gather(busy, photo, *faces)
+    assert order == ["after [3]"]
 
 
 async def test_faces_of_a_caller_that_gave_up_are_not_encoded(make: Make, encoder: Sums) -> None:
