@@ -1,8 +1,8 @@
 """A bounded number of threads and of requests: what does not fit is refused at once, not delayed without end.
 
-A thread that is free reads the next photo that waits, until as many faces have gathered as are best encoded together, or no
-photo waits: then it encodes those of several requests at once. So batches are as large as the load is high, and a lone
-request never waits for company.
+A thread that is free reads the next photo that waits, until as many faces have gathered as are best encoded together,
+or no photo waits: then it encodes those of several requests at once. So batches are as large as the load is high, and
+a lone request never waits for company.
 """
 
 import asyncio
