@@ -58,7 +58,7 @@ async def assemble(settings: Settings, metrics: Metrics) -> AsyncIterator[Parts]
     """The real parts. Raises BundleError, GalleryError, ValueError where a setting names something unusable."""
     device = resolve_device(settings.device)
     share_cores(cores(), settings.threads_or_default * settings.workers)
-    bundle = await asyncio.to_thread(load_bundle, find_bundle(settings.bundle), device)
+    bundle = await asyncio.to_thread(load_bundle, find_bundle(settings.bundle), device, settings.precision)
     metadata = bundle.metadata
     reader = PhotoReader(
         await asyncio.to_thread(open_detector, settings.detector, device),

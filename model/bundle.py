@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +31,14 @@ SCHEMA: Final = 1
 # Faces that the processor encodes at once: the maps of more do not stay in its caches, which costs a fifth of the time.
 IN_CACHE: Final = 8
 FLOAT32_TOLERANCE: Final = 1e-4
+BFLOAT16_COSINE: Final = 0.999
+
+
+class Precision(StrEnum):
+    """In which the convolutions of an encoder compute."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bf16"
 
 
 @dataclass(frozen=True)
@@ -66,11 +75,12 @@ class Bundle:
     metadata: BundleMetadata
     golden: Mapping[str, NDArray[Any]]  # crops uint8 (G, S, S, 3); vectors float32 (G, D)
     path: Path
+    precision: Precision = Precision.FLOAT32
 
     @cached_property
     def serving(self) -> torch.jit.ScriptModule:
-        """The module as it computes fastest: the same function."""
-        return freeze(self.module, fused=True)
+        """The module as it computes fastest: the same function, to its precision."""
+        return freeze(self.module, fused=True, half=self.precision is Precision.BFLOAT16)
 
     @cached_property
     def device(self) -> torch.device:
@@ -88,16 +98,17 @@ class Bundle:
         """Replays the golden crops on the module's device, as it serves; the largest difference from the vectors they
         must give.
 
-        Raises BundleError where it exceeds FLOAT32_TOLERANCE.
+        Raises BundleError where it exceeds FLOAT32_TOLERANCE; in 16 bits, where a cosine is below BFLOAT16_COSINE.
         """
         vectors, expected = self.encode(self.golden["crops"]), self.golden["vectors"]
         if vectors.shape != expected.shape:
             raise BundleError(f"{self.path} gives vectors of shape {vectors.shape}, not {expected.shape}")
         difference = float(np.abs(vectors - expected).max())
-        if not difference <= FLOAT32_TOLERANCE:
+        half = self.precision is Precision.BFLOAT16
+        if not ((vectors * expected).sum(axis=1).min() >= BFLOAT16_COSINE if half else difference <= FLOAT32_TOLERANCE):
             raise BundleError(
                 f"{self.path} computes other vectors on {self.device} than it should (largest difference "
-                f"{difference:.2g}, allowed {FLOAT32_TOLERANCE:g}). Run on another device or install the pinned torch."
+                f"{difference:.2g}). Run on another device or install the pinned torch."
             )
         return difference
 
@@ -141,13 +152,16 @@ def reseal(bundle: Bundle, **changes: Any) -> Bundle:
     return _save(replace(bundle, metadata=replace(bundle.metadata, **changes)))
 
 
-def load_bundle(path: Path, device: str = "cpu") -> Bundle:
-    """Reads a bundle and checks that its weights are those its metadata names. Raises BundleError."""
+def load_bundle(path: Path, device: str = "cpu", precision: Precision = Precision.FLOAT32) -> Bundle:
+    """Reads a bundle and checks that its weights are those its metadata names. Raises BundleError, also where this
+    processor cannot compute in the precision."""
+    if precision is Precision.BFLOAT16 and (device != "cpu" or not torch.ops.mkldnn._is_mkldnn_bf16_supported()):
+        raise BundleError("bf16 needs a CPU with AVX-512 or better, and no GPU in use. Choose float32.")
     read = load_scripted(path, device, ("crops", "vectors"))
     metadata = metadata_of(read, BundleMetadata, SCHEMA, path)
     if encoder_id(read.module.state_dict(), metadata) != metadata.encoder_id:
         raise BundleError(f"{path}: the weights are not those that its metadata names")
-    return Bundle(read.module, metadata, read.golden, path)
+    return Bundle(read.module, metadata, read.golden, path, precision)
 
 
 def encoder_id(state: Mapping[str, Tensor], metadata: BundleMetadata) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import torch
 
+FLOAT32, BFLOAT16 = 6, 15  # torch's numbers of its types
 INPUTS: Final = "%x, %weight, %bias, %stride, %padding, %dilation, %groups"
 CONVOLVED: Final = f" %y = aten::conv2d({INPUTS})"
 PACKED: Final = """
@@ -16,33 +17,26 @@ PACKED: Final = """
  %packed = mkldnn::_reorder_convolution_weight(%weight, %padding, %stride, %dilation, %groups, %none)
  %no_numbers : Scalar?[] = prim::ListConstruct()
  %no_method : str = prim::Constant[value=""]()"""
-HOW: Final = "%padding, %stride, %dilation, %groups"
 PACKING: Final = "mkldnn::_reorder_convolution_weight"
+HOW: Final = "%packed, %bias, %padding, %stride, %dilation, %groups"
 
 
-def fuse(module: torch.jit.ScriptModule) -> torch.jit.ScriptModule:
+def fuse(module: torch.jit.ScriptModule, *, half: bool = False) -> torch.jit.ScriptModule:
     """Rewrites a frozen module on the CPU, in place. Left as it is where torch has no oneDNN or a weight is no
-    constant of 32 bits."""
+    constant of 32 bits. `half`: what the convolutions read and write has 16 bits, as bfloat16."""
     graph: Any = module.graph
     convolutions = graph.findAllNodes("aten::conv2d")
     if not torch._C._has_mkldnn or not all(map(_packable, convolutions)):
         return module
+    if half:
+        _halve(graph, convolutions)
     for relu in ("relu", "relu_"):
         for terms in ("%y, %other", "%other, %y"):
-            _rewrite(
-                graph,
-                f"graph({INPUTS}, %other, %alpha):\n{CONVOLVED}\n %sum = aten::add({terms}, %alpha)\n"
-                f" %z = aten::{relu}(%sum)\n return (%z)",
-                f"""graph({INPUTS}, %other, %alpha):{PACKED}
- %add : str = prim::Constant[value="add"]()
- %relu : str = prim::Constant[value="relu"]()
- %z = mkldnn::_convolution_pointwise(%x, %other, %packed, %bias, {HOW}, %add, %alpha, %relu, %no_numbers, %no_method)
- return (%z)""",
-            )
-        _rewrite(
-            graph, f"graph({INPUTS}):\n{CONVOLVED}\n %z = aten::{relu}(%y)\n return (%z)", _convolution_with("relu")
-        )
-    _rewrite(graph, f"graph({INPUTS}):\n{CONVOLVED}\n return (%y)", _convolution_with("none"))
+            sums = f"{CONVOLVED}\n %sum = aten::add({terms}, %alpha)\n %z = aten::{relu}(%sum)"
+            _rewrite(graph, f"graph({INPUTS}, %other, %alpha):\n{sums}\n return (%z)", _with_sum(half))
+        followed = f"{CONVOLVED}\n %z = aten::{relu}(%y)"
+        _rewrite(graph, f"graph({INPUTS}):\n{followed}\n return (%z)", _convolution_with("relu", half))
+    _rewrite(graph, f"graph({INPUTS}):\n{CONVOLVED}\n return (%y)", _convolution_with("none", half))
     for node in graph.findAllNodes(PACKING):
         constant = graph.create("prim::ConstantMKLDNNTensor", 1)
         constant.t_("value", torch.ops.mkldnn._reorder_convolution_weight(*(each.toIValue() for each in node.inputs())))
@@ -59,10 +53,44 @@ def _packable(node: Any) -> bool:
     return isinstance(weight, torch.Tensor) and weight.device.type == "cpu" and weight.dtype == torch.float32
 
 
-def _convolution_with(what: str) -> str:
-    return f"""graph({INPUTS}):{PACKED}
+def _halve(graph: Any, convolutions: Any) -> None:
+    """Weights of 16 bits, and back to 32 before anything is multiplied by others."""
+    for node in convolutions:
+        for place in (1, 2):  # weight and bias
+            value = node.inputsAt(place).toIValue()
+            if value is not None:
+                with graph.insert_point_guard(node):
+                    node.replaceInput(place, graph.insertConstant(value.bfloat16()))
+    linear = "graph(%x, %weight, %bias):{cast}\n %y = aten::linear({x}, %weight, %bias)\n return (%y)"
+    _rewrite(graph, linear.format(cast="", x="%x"), linear.format(cast=_cast("%typed", "%x", FLOAT32), x="%typed"))
+
+
+def _cast(target: str, source: str, number: int) -> str:
+    name = target.removeprefix("%")
+    return f"""
+ %{name}_type : int = prim::Constant[value={number}]()
+ %{name}_no : bool = prim::Constant[value=0]()
+ %{name}_any : NoneType = prim::Constant()
+ {target} = aten::to({source}, %{name}_type, %{name}_no, %{name}_no, %{name}_any)"""
+
+
+def _convolution_with(what: str, half: bool) -> str:
+    cast, x = (_cast("%typed", "%x", BFLOAT16), "%typed") if half else ("", "%x")
+    return f"""graph({INPUTS}):{cast}{PACKED}
  %what : str = prim::Constant[value="{what}"]()
- %z = mkldnn::_convolution_pointwise(%x, %packed, %bias, {HOW}, %what, %no_numbers, %no_method)
+ %z = mkldnn::_convolution_pointwise({x}, {HOW}, %what, %no_numbers, %no_method)
+ return (%z)"""
+
+
+def _with_sum(half: bool) -> str:
+    cast, x, other = "", "%x", "%other"
+    if half:
+        cast = _cast("%typed", "%x", BFLOAT16) + _cast("%added", "%other", BFLOAT16)
+        x, other = "%typed", "%added"
+    return f"""graph({INPUTS}, %other, %alpha):{cast}{PACKED}
+ %add : str = prim::Constant[value="add"]()
+ %relu : str = prim::Constant[value="relu"]()
+ %z = mkldnn::_convolution_pointwise({x}, {other}, {HOW}, %add, %alpha, %relu, %no_numbers, %no_method)
  return (%z)"""
 
 

@@ -52,12 +52,12 @@ def script(network: nn.Module) -> torch.jit.ScriptModule:
         return torch.jit.script(network.eval().cpu())
 
 
-def freeze(module: torch.jit.ScriptModule, *, fused: bool = False) -> torch.jit.ScriptModule:
-    """The same with its weights folded into its code, which saves time; it can no longer be saved. `fused`: see
-    model/fusion.py."""
+def freeze(module: torch.jit.ScriptModule, *, fused: bool = False, half: bool = False) -> torch.jit.ScriptModule:
+    """The same with its weights folded into its code, which saves time; it can no longer be saved. `fused`, `half`:
+    see model/fusion.py."""
     with _jit():
         frozen = torch.jit.freeze(module)
-        return fuse(frozen) if fused else frozen
+        return fuse(frozen, half=half) if fused else frozen
 
 
 def load_scripted(path: Path, device: str, arrays: Sequence[str]) -> Scripted:

@@ -62,3 +62,14 @@ def test_every_convolution_and_what_follows_it_become_one_operator(block: Block)
 def test_weights_of_another_type_are_left_alone(block: Block) -> None:
     frozen = torch.jit.freeze(torch.jit.script(block.double()))
     assert kinds(fuse(frozen)).count("aten::conv2d") == 7
+
+
+def test_half_precision_computes_nearly_the_same_and_comes_back_to_32_bits() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(Block(), nn.Flatten(), nn.Linear(8 * 8 * 8, 16)).eval()
+    x = torch.randn(3, 8, 17, 17)
+    fused = fuse(torch.jit.freeze(torch.jit.script(network)), half=True)
+    with torch.inference_mode():
+        answer, expected = fused(x), network(x)
+    assert answer.dtype == torch.float32
+    assert 0 < (answer - expected).abs().max() < 0.03 * expected.abs().max()
