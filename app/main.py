@@ -21,6 +21,7 @@ from app.api.problems import Problem, install_problems
 from app.api.requests import Departures, RequestLog
 from app.gallery import open_gallery
 from app.inference.encoder import resolve_device, share_cores
+from app.inference.memory import keep_freed_memory
 from app.inference.workers import Workers
 from app.metrics import Metrics
 from app.settings import Settings, cores, load_settings
@@ -56,6 +57,7 @@ Assembly = Callable[[Settings, Metrics], AbstractAsyncContextManager[Parts]]
 @asynccontextmanager
 async def assemble(settings: Settings, metrics: Metrics) -> AsyncIterator[Parts]:
     """The real parts. Raises BundleError, GalleryError, ValueError where a setting names something unusable."""
+    keep_freed_memory()
     device = resolve_device(settings.device)
     share_cores(cores(), settings.threads_or_default * settings.workers)
     bundle = await asyncio.to_thread(load_bundle, find_bundle(settings.bundle), device, settings.precision)

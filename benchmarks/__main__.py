@@ -19,7 +19,7 @@ from benchmarks.libraries import face_recognition_table
 from benchmarks.networks import detector_table, encoder_table
 from benchmarks.service import service_table
 from benchmarks.stages import stage_table
-from model.bundle import find_bundle, load_bundle
+from model.bundle import Precision, find_bundle, load_bundle
 from model.images import decode_image
 from model.locator_bundle import load_locator
 from training.photos import data_folder, find_photos, lfw_photos
@@ -49,7 +49,7 @@ def main(
         figures.setdefault("detector", []).append(detector_table(locator, small, threads))
         tell_networks(figures["encoder"][-1], figures["detector"][-1])
     figures["stages_ms"] = stage_table(bundle, photos)
-    figures["service"] = service_table(photos, seconds)
+    figures["service"] = [service_table(photos, seconds, precision) for precision in Precision]
     figures["face_recognition"] = face_recognition_table(photos, 3 * seconds)
     tell_service(figures)
     report.write_text(json.dumps(figures, indent=1) + "\n")
@@ -58,7 +58,7 @@ def main(
 
 
 def tell_networks(encoder: dict[str, Any], detector: dict[str, Any]) -> None:
-    table = Table("batch", "encoder, ms a face", "ONNX Runtime", "of its time", "of the matrix product", "detector, ms")
+    table = Table("batch", "encoder, ms a face", "ONNX Runtime", "of its time", "of the product", "bf16", "detector")
     table.title = f"{encoder['threads']} threads; matrix product {encoder['matrix_product_gflops']:.0f} GFLOP/s"
     for row, found in zip(encoder["rows"], detector["rows"], strict=True):
         table.add_row(
@@ -67,6 +67,7 @@ def tell_networks(encoder: dict[str, Any], detector: dict[str, Any]) -> None:
             f"{row['onnx_ms_a_face']:.2f}",
             f"{row['of_onnx']:.2f}",
             f"{row['of_matrix_product']:.0%}",
+            "-" if row["bf16_ms_a_face"] is None else f"{row['bf16_ms_a_face']:.2f}",
             f"{found['ms_a_photo']:.2f}",
         )
     console.print(table)
@@ -75,27 +76,24 @@ def tell_networks(encoder: dict[str, Any], detector: dict[str, Any]) -> None:
 def tell_service(figures: dict[str, Any]) -> None:
     stages = ", ".join(f"{stage} {taken:.2f}" for stage, taken in figures["stages_ms"].items())
     console.print(f"Milliseconds of one 250 x 250 photo on one thread: {stages}")
-    service = figures["service"]
-    table = Table("route", "load", "answers a second", "p50, ms", "p95", "p99", "statuses")
-    for row in service["rows"]:
-        times = [f"{row[f'p{percent}_ms']:.1f}" for percent in (50, 95, 99)]
-        statuses = ", ".join(f"{count} x {status}" for status, count in row["statuses"].items())
-        table.add_row(row["path"], row["load"], f"{row['a_second']:.1f}", *times, statuses)
-    console.print(table)
-    pipeline = max(service["pipeline_pairs_a_second"])
-    served = next(row for row in service["rows"] if (row["path"], row["load"]) == ("/verify", "32 clients"))
-    console.print(
-        f"The pipeline in one process verifies {pipeline:.1f} pairs a second; over HTTP, 32 clients get "
-        f"{served['a_second'] / pipeline:.0%} of that."
-    )
     peer = figures["face_recognition"]
-    if peer is None:
-        console.print("face_recognition is not installed: `make bench` installs it.")
-    else:
-        ratio = served["a_second"] / peer["pairs_a_second"]
+    for service in figures["service"]:
+        table = Table("route", "load", "answers a second", "p50, ms", "p95", "p99", title=service["precision"])
+        for row in service["rows"]:
+            times = [f"{row[f'p{percent}_ms']:.1f}" for percent in (50, 95, 99)]
+            table.add_row(row["path"], row["load"], f"{row['a_second']:.1f}", *times)
+        console.print(table)
+        pipeline = max(service["pipeline_pairs_a_second"])
+        served = next(row for row in service["rows"] if (row["path"], row["load"]) == ("/verify", "32 clients"))
+        beside = "face_recognition is not installed: `make bench` installs it."
+        if peer is not None:
+            beside = (
+                f"face_recognition, {peer['processes']} processes: {peer['pairs_a_second']:.2f} pairs a second; the "
+                f"service answers {served['a_second'] / peer['pairs_a_second']:.1f} times as many."
+            )
         console.print(
-            f"face_recognition, {peer['processes']} processes: {peer['pairs_a_second']:.2f} pairs a second; the "
-            f"service answers {ratio:.1f} times as many."
+            f"The pipeline in one process verifies {pipeline:.1f} pairs a second; over HTTP, 32 clients get "
+            f"{served['a_second'] / pipeline:.0%} of that. {beside}"
         )
 
 

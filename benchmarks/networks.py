@@ -4,6 +4,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -13,7 +14,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from model.bundle import Bundle
+from model.bundle import Bundle, Precision
 from model.images import Pixels
 from model.locator_bundle import LocatorBundle
 from model.network import build_encoder
@@ -33,15 +34,14 @@ def seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
     return median(taken[3:])
 
 
-def alternating(works: Mapping[str, Callable[[], object]], repeats: int = REPEATS) -> dict[str, float]:
-    """The same of several, one after the other, so that what slows the machine down slows all of them down."""
+def by_turns(works: Mapping[str, Callable[[], object]], turns: int = 3) -> dict[str, float]:
+    """The median of several, each in blocks of its own, with a pause before each: the threads of the other would still
+    spin, waiting for work, and take its cores."""
     taken: dict[str, list[float]] = {name: [] for name in works}
-    for turn in range(repeats + 3):
+    for _ in range(turns):
         for name, work in works.items():
-            start = time.perf_counter()
-            work()
-            if turn >= 3:
-                taken[name].append(time.perf_counter() - start)
+            time.sleep(0.3)
+            taken[name].append(seconds(work, 10))
     return {name: median(each) for name, each in taken.items()}
 
 
@@ -69,18 +69,21 @@ def encoder_table(bundle: Bundle, threads: int) -> dict[str, Any]:
     size, peak = bundle.metadata.crop_size, matrix_product()
     rng = np.random.default_rng(0)
     work = operations(bundle.module, torch.zeros(1, size, size, 3, dtype=torch.uint8))
+    has_half = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    half = replace(bundle, precision=Precision.BFLOAT16)
     rows = []
     for batch in BATCHES:
         crops = rng.integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
         other = _onnx(bundle, batch, threads)
         difference = float(np.abs(other(crops) - bundle.encode(crops)).max())
         works = {"here": partial(bundle.encode, crops), "onnx": partial(other, crops)}
-        taken = alternating(works)
+        taken = by_turns(works | ({"half": partial(half.encode, crops)} if has_half else {}))
         rows.append(
             {
                 "batch": batch,
                 "ms_a_face": taken["here"] / batch * 1000,
                 "onnx_ms_a_face": taken["onnx"] / batch * 1000,
+                "bf16_ms_a_face": taken["half"] / batch * 1000 if has_half else None,
                 "of_onnx": taken["here"] / taken["onnx"],
                 "of_matrix_product": batch * work / taken["here"] / peak,
                 "largest_difference": difference,

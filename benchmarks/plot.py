@@ -20,13 +20,13 @@ def plot_bench(figures: dict[str, Any], target: Path) -> None:
     left.set_xscale("log", base=2)
     left.set(xlabel="faces encoded together", ylabel="ms a face", title="encoder", ylim=(0, None))
     left.legend(frameon=False)
-    closed = [row for row in figures["service"]["rows"] if row["path"] == "/verify" and "clients" in row["load"]]
+    closed = [row for row in figures["service"][0]["rows"] if row["path"] == "/verify" and "clients" in row["load"]]
     clients = [int(row["load"].split()[0]) for row in closed]
     for percent, colour in ((50, BLUE), (95, GREY), (99, ORANGE)):
         right.loglog(clients, [row[f"p{percent}_ms"] for row in closed], "o-", color=colour, label=f"p{percent}")
     for row, count in zip(closed, clients, strict=True):
         right.annotate(f"{row['a_second']:.0f}/s", (count, row["p50_ms"]), xytext=(4, -12), textcoords="offset points")
-    right.set(xlabel="clients, each asks again when it is answered", ylabel="ms", title="/verify over HTTP")
+    right.set(xlabel="clients, each asks again when it is answered", ylabel="ms", title="/verify over HTTP, float32")
     right.set_xticks(clients, [str(count) for count in clients])
     right.legend(frameon=False)
     for axes in (left, right):

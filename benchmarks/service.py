@@ -19,9 +19,10 @@ import httpx
 import numpy as np
 import torch
 
+from app.inference.memory import keep_freed_memory
 from app.settings import cores
 from benchmarks.load import Outcome, closed_loop, open_loop, prepared
-from model.bundle import find_bundle, load_bundle
+from model.bundle import Precision, find_bundle, load_bundle
 from model.detection import open_detector
 from model.pipeline import PhotoReader
 from model.selection import FaceSelection
@@ -89,9 +90,10 @@ def identify_requests(url: str, photos: Sequence[Photo], count: int = 64) -> lis
     return [prepared(url, "/identify", {"image": photo.read()}) for photo in islice(cycle(photos), count)]
 
 
-def in_process(photos: Sequence[Photo], seconds: float) -> float:
+def in_process(photos: Sequence[Photo], seconds: float, precision: Precision) -> float:
     """Pairs verified a second without HTTP: a thread for each core, each reads two photos and encodes both faces."""
-    bundle = load_bundle(find_bundle("deploy"))
+    keep_freed_memory()
+    bundle = load_bundle(find_bundle("deploy"), precision=precision)
     reader = PhotoReader(open_detector(), bundle.metadata.template_array, bundle.metadata.crop_size)
     data = [photo.read() for photo in photos]
     torch.set_num_threads(1)
@@ -118,11 +120,11 @@ def in_process(photos: Sequence[Photo], seconds: float) -> float:
         return done / (time.perf_counter() - start)
 
 
-def service_table(photos: Sequence[Photo], seconds: float, **settings: str) -> dict[str, Any]:
+def service_table(photos: Sequence[Photo], seconds: float, precision: Precision) -> dict[str, Any]:
     """Closed loops of CLIENTS, then open loops at half and nine tenths of what 32 clients reach."""
-    pipeline = in_process(photos, seconds)
+    pipeline = in_process(photos, seconds, precision)
     rows = []
-    with running(FACETWIN_MAX_WAITING="256", **settings) as service:
+    with running(FACETWIN_MAX_WAITING="256", FACETWIN_PRECISION=precision.value) as service:
         requests = {
             "/verify": verify_requests(service.url, photos),
             "/identify": identify_requests(service.url, photos),
@@ -137,8 +139,8 @@ def service_table(photos: Sequence[Photo], seconds: float, **settings: str) -> d
             for share in (0.5, 0.9):
                 found = asyncio.run(open_loop(service.url, some, share * sustained, seconds))
                 rows.append(_row(path, f"open, {share:.0%}", found))
-    again = in_process(photos, seconds)  # before and after: what slows the machine down meanwhile shows
-    return {"pipeline_pairs_a_second": [pipeline, again], "rows": rows}
+    again = in_process(photos, seconds, precision)  # before and after: what slows the machine down meanwhile shows
+    return {"precision": precision.value, "pipeline_pairs_a_second": [pipeline, again], "rows": rows}
 
 
 def _row(path: str, load: str, found: Outcome) -> dict[str, Any]:
