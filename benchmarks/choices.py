@@ -1,6 +1,6 @@
 """`python -m benchmarks.choices`: whether what makes the service fast costs accuracy, on people whom no training saw.
 
-Every pair of LFW's peopleDevTest, a bootstrap paired over people: the encoder as exported and as it serves; large
+Every pair of LFW's peopleDevTest, a bootstrap paired over people: the encoder as exported, as it serves and in bf16; large
 JPEGs (the photos enlarged) decoded with every pixel and with fewer. The detector's own comparison is `python -m
 training.detector report`.
 """
@@ -10,19 +10,21 @@ import json
 import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
 import numpy as np
 import torch
 import typer
+from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from app.settings import cores
-from model.bundle import Bundle, find_bundle, load_bundle
+from model.bundle import Bundle, Precision, find_bundle, load_bundle
 from model.detection import open_detector
 from model.images import Pixels, decode_image
 from model.pipeline import PhotoReader
@@ -50,8 +52,10 @@ def main(
     faces = prepare_folder(lfw_photos(data), bundle.metadata.crop_size, build)
     photos = [photo for photo in find_photos(lfw_photos(data)) if photo.person in people][::every]
     console, table, lines = Console(), Table("choice", "TAR before", "TAR", "difference", "95 % limits"), []
+    exported, fused, half = encoded(bundle, faces, people)
     for name, (before, after) in {
-        "fused convolutions, eight faces at a time": fused(bundle, faces, people),
+        "fused convolutions, eight faces at a time": (exported, fused),
+        "the same in bf16": (exported, half),
         f"JPEGs of {SIDE} x {SIDE} pixels decoded with fewer": decoded(bundle, photos),
     }.items():
         difference = compare(before, after)[FMR]
@@ -65,16 +69,20 @@ def main(
     REPORT.write_text(json.dumps(report, indent=1) + "\n")
 
 
-def fused(bundle: Bundle, faces: PreparedFaces, people: frozenset[str]) -> tuple[AllPairs, AllPairs]:
+def encoded(bundle: Bundle, faces: PreparedFaces, people: frozenset[str]) -> tuple[AllPairs, AllPairs, AllPairs]:
+    """By the module as exported, as it serves, and as it serves in bf16."""
     rows = rows_of(faces.people, people)
     numbers = person_numbers([faces.people[row] for row in rows])
-    plain, served = [], []
-    for start in track(range(0, len(rows), BATCH), "Encoding twice"):
+    half = replace(bundle, precision=Precision.BFLOAT16)
+    vectors: list[list[NDArray[np.float32]]] = [[], [], []]
+    for start in track(range(0, len(rows), BATCH), "Encoding three times"):
         crops = faces.central(rows[start : start + BATCH])
-        served.append(bundle.encode(crops))
         with torch.inference_mode():
-            plain.append(bundle.module(torch.from_numpy(crops)).numpy())
-    return all_pairs(np.concatenate(plain), numbers), all_pairs(np.concatenate(served), numbers)
+            vectors[0].append(bundle.module(torch.from_numpy(crops)).numpy())
+        vectors[1].append(bundle.encode(crops))
+        vectors[2].append(half.encode(crops))
+    exported, served, in_half = (all_pairs(np.concatenate(each), numbers) for each in vectors)
+    return exported, served, in_half
 
 
 def decoded(bundle: Bundle, photos: Sequence[Photo]) -> tuple[AllPairs, AllPairs]:

@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 from benchmarks.load import Outcome, closed_loop, open_loop
 from benchmarks.service import Running, identify_requests, running, verify_requests
+from model.bundle import Precision
 from training.photos import Photo, data_folder, find_photos, lfw_photos
 from training.plots import BLUE, GREY, ORANGE
 from training.provenance import git_commit, machine
@@ -45,10 +46,10 @@ def mebibytes(service: Running) -> float:
 def overload(
     factor: Annotated[float, typer.Option(help="Of the load that the service can bear.")] = 4.0,
     seconds: Annotated[float, typer.Option(help="Of overload.")] = 60.0,
-    workers: Annotated[int, typer.Option(help="Processes of the service.")] = 1,
+    precision: Annotated[Precision, typer.Option(help="Of the encoder.")] = Precision.FLOAT32,
 ) -> None:
     """Sustainable load, then `factor` times as much, then full speed again: what is answered, refused and delayed."""
-    with running(FACETWIN_WORKERS=str(workers)) as service:
+    with running(FACETWIN_PRECISION=precision.value) as service:
         requests = verify_requests(service.url, _photos())
         asyncio.run(closed_loop(service.url, requests, CLIENTS, 5))  # warms up
         before = asyncio.run(closed_loop(service.url, requests, CLIENTS, 15))
@@ -57,7 +58,7 @@ def overload(
     refused = found.statuses[429]
     failed = sum(count for status, count in found.statuses.items() if status == 0 or status >= 500)
     report = {
-        "command": "python -m benchmarks.endurance overload",
+        "command": f"python -m benchmarks.endurance overload --precision {precision}",
         "machine": machine(),
         "commit": git_commit(),
         "sustainable_a_second": before.throughput,
@@ -98,12 +99,12 @@ async def _watched(
 def soak(
     requests: Annotated[int, typer.Option(help="In all.")] = 100_000,
     warm_up: Annotated[int, typer.Option(help="Requests that do not count.")] = 10_000,
-    workers: Annotated[int, typer.Option(help="Processes of the service.")] = 1,
+    precision: Annotated[Precision, typer.Option(help="Of the encoder.")] = Precision.FLOAT32,
     plot: Annotated[Path, typer.Option(help="Gets the picture.")] = PLOTS / "soak.png",
 ) -> None:
     """Many requests, `/verify` and `/identify` in turn: whether memory grows."""
     photos = _photos()
-    with running(FACETWIN_WORKERS=str(workers)) as service:
+    with running(FACETWIN_PRECISION=precision.value) as service:
         some = [*identify_requests(service.url, photos), *verify_requests(service.url, photos)]
         memory, statuses, done, start = [Memory(0, mebibytes(service))], Outcome().statuses, 0, time.perf_counter()
         with Progress(console=console) as progress:
@@ -119,7 +120,7 @@ def soak(
     first, last = (sum(each.mib for each in part) / len(part) for part in (warm[:5], warm[-5:]))
     _draw(memory, warm_up, plot)
     report = {
-        "command": "python -m benchmarks.endurance soak",
+        "command": f"python -m benchmarks.endurance soak --precision {precision}",
         "machine": machine(),
         "commit": git_commit(),
         "requests": done,
