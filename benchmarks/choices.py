@@ -1,8 +1,8 @@
 """`python -m benchmarks.choices`: whether what makes the service fast costs accuracy, on people whom no training saw.
 
-Every pair of LFW's peopleDevTest, a bootstrap paired over people: the encoder as exported, as it serves and in bf16; large
-JPEGs (the photos enlarged) decoded with every pixel and with fewer. The detector's own comparison is `python -m
-training.detector report`.
+Every pair of LFW's peopleDevTest, a bootstrap paired over people: the encoder as exported, as it serves, and in bf16;
+large JPEGs (the photos enlarged) decoded with every pixel and with fewer. The detector's own comparison is
+`python -m training.detector report`.
 """
 
 import io

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import cycle
 from statistics import quantiles
@@ -55,13 +56,15 @@ class Connection:
             async with asyncio.timeout(IMPATIENCE_S):
                 return await self._ask(request)
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            self.close()
+            await self.close()
             return 0
 
-    def close(self) -> None:
-        if self._streams:
-            self._streams[1].close()
-        self._streams = None
+    async def close(self) -> None:
+        streams, self._streams = self._streams, None
+        if streams:
+            streams[1].close()
+            with suppress(OSError):
+                await streams[1].wait_closed()
 
     async def _ask(self, request: bytes) -> int:
         if self._streams is None:
@@ -72,7 +75,7 @@ class Connection:
         length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
         await reader.readexactly(length)
         if b"connection: close" in head:
-            self.close()
+            await self.close()
         return int(head.split(b" ", 2)[1])
 
 
@@ -92,7 +95,7 @@ async def closed_loop(url: str, requests: Sequence[bytes], clients: int, seconds
         connection = Connection(url)
         while (asked := time.perf_counter()) < start + seconds:
             outcome.note(await connection.ask(next(todo)), asked)
-        connection.close()
+        await connection.close()
 
     await asyncio.gather(*(client() for _ in range(clients)))
     outcome.seconds = time.perf_counter() - start
@@ -119,7 +122,7 @@ async def open_loop(url: str, requests: Sequence[bytes], rate: float, seconds: f
     if asking:
         await asyncio.wait(asking)
     for connection in free:
-        connection.close()
+        await connection.close()
     return outcome
 
 
