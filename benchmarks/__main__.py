@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import numpy as np
+import torch
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from app.settings import cores
 from benchmarks.libraries import face_recognition_table
-from benchmarks.networks import detector_table, encoder_table
+from benchmarks.networks import detector_table, encoder_table, gpu_table
 from benchmarks.service import service_table
 from benchmarks.stages import stage_table
 from model.bundle import Precision, find_bundle, load_bundle
@@ -48,6 +49,10 @@ def main(
         figures.setdefault("encoder", []).append(encoder_table(bundle, threads))
         figures.setdefault("detector", []).append(detector_table(locator, small, threads))
         tell_networks(figures["encoder"][-1], figures["detector"][-1])
+    if torch.cuda.is_available():
+        figures["gpu"] = gpu_table(load_bundle(find_bundle("deploy"), "cuda"))
+        faces = ", ".join(f"{row['batch']}: {row['ms_a_face']:.2f}" for row in figures["gpu"]["rows"])
+        console.print(f"Milliseconds a face by batch on {figures['gpu']['device']}: {faces}")
     figures["stages_ms"] = stage_table(bundle, photos)
     figures["service"] = [service_table(photos, seconds, precision) for precision in Precision]
     figures["face_recognition"] = face_recognition_table(photos, 3 * seconds)

@@ -104,6 +104,15 @@ def detector_table(bundle: LocatorBundle, photo: Pixels, threads: int) -> dict[s
     return {"threads": threads, "side": photo.shape[0], "rows": rows}
 
 
+def gpu_table(bundle: Bundle) -> dict[str, Any]:
+    """The encoder on the GPU, its bundle loaded there: milliseconds a face, with the way there and back."""
+    size, rows = bundle.metadata.crop_size, []
+    for batch in BATCHES:
+        crops = np.zeros((batch, size, size, 3), np.uint8)
+        rows.append({"batch": batch, "ms_a_face": seconds(partial(bundle.encode, crops)) / batch * 1000})
+    return {"device": torch.cuda.get_device_name(), "rows": rows}
+
+
 def _onnx(bundle: Bundle, batch: int, threads: int) -> Callable[[Pixels], np.ndarray[Any, Any]]:
     """The same weights for one size of batch, which suits ONNX Runtime best."""
     chosen = bundle.metadata.architecture

@@ -16,8 +16,9 @@ def plot_bench(figures: dict[str, Any], target: Path) -> None:
         batches = [row["batch"] for row in encoder["rows"]]
         for name, label, colour in (("ms_a_face", "facetwin", BLUE), ("onnx_ms_a_face", "ONNX Runtime", ORANGE)):
             values = [row[name] for row in encoder["rows"]]
-            left.plot(batches, values, style, color=colour, label=f"{label}, {encoder['threads']} threads")
+            left.plot(batches, values, style, color=colour, label=f"{label}, {_threads(encoder['threads'])}")
     left.set_xscale("log", base=2)
+    left.set_xticks(batches, [str(batch) for batch in batches])
     left.set(xlabel="faces encoded together", ylabel="ms a face", title="encoder", ylim=(0, None))
     left.legend(frameon=False)
     closed = [row for row in figures["service"][0]["rows"] if row["path"] == "/verify" and "clients" in row["load"]]
@@ -33,3 +34,7 @@ def plot_bench(figures: dict[str, Any], target: Path) -> None:
         axes.grid(True, which="both", alpha=0.25)
     figure.suptitle(figures["machine"], fontsize=9, color=GREY)
     figure.savefig(target, dpi=110)
+
+
+def _threads(count: int) -> str:
+    return "one thread" if count == 1 else f"{count} threads"

@@ -7,6 +7,8 @@ import pytest
 
 from training.photos import DataError, Photo, data_folder, find_photos, lfw_photos
 
+pytest_plugins = ["tests.postgres"]
+
 
 @pytest.fixture
 def anyio_backend() -> str:
