@@ -1,13 +1,14 @@
 """`facetwin`: start the service, or talk to one from a terminal."""
 
+import asyncio
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 import uvicorn
@@ -15,13 +16,18 @@ from pydantic import ValidationError
 from pythonjsonlogger.core import RESERVED_ATTRS
 
 from app.client import ApiError, Facetwin
-from app.gallery.base import GalleryError
+from app.errors import FacetwinError
+from app.gallery import open_gallery
+from app.gallery.base import Gallery, GalleryError
+from app.gallery.travel import NotARecord, export_lines, import_lines, problems_of
 from app.main import create_app
 from app.metrics import FOLDER
-from app.settings import PREFIX, load_settings
+from app.settings import PREFIX, Settings, load_settings
 from model.scripted import BundleError
 
 cli = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+gallery_cli = typer.Typer(no_args_is_help=True, help="The gallery itself, without a service.")
+cli.add_typer(gallery_cli, name="gallery")
 
 Photo = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A photo.")]
 Url = Annotated[str, typer.Option("--url", envvar="FACETWIN_URL", help="Where the service is.")]
@@ -36,13 +42,7 @@ def serve(
 ) -> None:
     """Runs the service. Every other setting is a FACETWIN_* variable."""
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    try:
-        settings = load_settings(**given)
-    except ValidationError as error:
-        lines = [f"{'.'.join(map(str, each['loc'])) or 'settings'}: {each['msg']}" for each in error.errors()]
-        _fail("\n".join(lines))
-    except ValueError as error:
-        _fail(str(error))
+    settings = _settings(**given)
     typer.echo(f"facetwin: http://{settings.host}:{settings.port} (API: /docs), bundle {settings.bundle}", err=True)
     options: dict[str, Any] = {
         "host": settings.host,
@@ -99,6 +99,58 @@ def forget(identity: str, gallery: GalleryOption = "default", url: Url = HERE) -
         _show(service.forget(identity, gallery=gallery))
 
 
+@gallery_cli.command("export")
+def export_gallery(gallery: Annotated[str | None, typer.Option(help="One only; default: all.")] = None) -> None:
+    """Prints every template of FACETWIN_GALLERY_URL, a line of JSON each: biometric data; keep it as safe as the
+    gallery."""
+    asyncio.run(_export(gallery))
+
+
+@gallery_cli.command("import")
+def import_gallery(file: Annotated[Path, typer.Argument(help="What `export` printed.")]) -> None:
+    """Adds what is not there yet to FACETWIN_GALLERY_URL. Doing it again adds nothing twice."""
+    with file.open(encoding="utf-8") as lines:
+        new, every = asyncio.run(_import(lines))
+    typer.echo(f"{every:,} templates, of which {new:,} were new.")
+
+
+@gallery_cli.command("check")
+def check_gallery() -> None:
+    """Reads all of FACETWIN_GALLERY_URL and prints what is in it; ends with 1 where something is wrong."""
+    wrong = asyncio.run(_check())
+    if wrong:
+        _fail("\n".join(wrong))
+
+
+async def _export(gallery: str | None) -> None:
+    async with _store() as store:
+        async for line in export_lines(store, gallery):
+            typer.echo(line)
+
+
+async def _import(lines: Iterable[str]) -> tuple[int, int]:
+    async with _store() as store:
+        return await import_lines(store, lines)
+
+
+async def _check() -> list[str]:
+    async with _store() as store:
+        for each in await store.galleries():
+            typer.echo(f"{each.gallery}: {each.identities:,} identities, {each.templates:,} templates")
+            typer.echo(f"  encoders: {', '.join(each.encoder_ids) or 'none'}")
+            typer.echo(f"  detectors: {', '.join(each.detectors) or 'none'}")
+        return await problems_of(store)
+
+
+@asynccontextmanager
+async def _store() -> AsyncIterator[Gallery]:
+    store = await open_gallery(_settings().gallery_url)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
 def log_config(level: str) -> dict[str, Any]:
     """One JSON object a line, to standard output."""
     formatter = {
@@ -119,6 +171,16 @@ def log_config(level: str) -> dict[str, Any]:
     }
 
 
+def _settings(**given: Any) -> Settings:
+    try:
+        return load_settings(**given)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, each['loc'])) or 'settings'}: {each['msg']}" for each in error.errors()]
+        _fail("\n".join(lines))
+    except ValueError as error:
+        _fail(str(error))
+
+
 @contextmanager
 def _talking_to(url: str) -> Iterator[Facetwin]:
     try:
@@ -132,7 +194,7 @@ def _show(answer: dict[str, Any]) -> None:
     typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
 
 
-def _fail(message: str) -> Any:
+def _fail(message: str) -> NoReturn:
     typer.secho(message, fg="red", err=True)
     sys.exit(1)
 
@@ -140,5 +202,5 @@ def _fail(message: str) -> Any:
 def main() -> None:
     try:
         cli()
-    except (BundleError, GalleryError) as error:
+    except (BundleError, FacetwinError, GalleryError, NotARecord) as error:
         _fail(str(error))

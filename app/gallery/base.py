@@ -1,6 +1,6 @@
 """The gallery as the rest of the service sees it: vectors and ids in, vectors and ids out, never thresholds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -55,6 +55,18 @@ class Identity:
     metadata: Mapping[str, Any]
     created_at: datetime  # UTC
     templates: tuple[Template, ...]  # oldest first
+
+
+@dataclass(frozen=True)
+class Record:
+    """One template with everything that is kept of it and of its identity: what travels between galleries."""
+
+    gallery: str
+    identity: str
+    metadata: Mapping[str, Any]
+    enrolled_at: datetime  # UTC, of the identity
+    template: Template
+    vector: NDArray[np.float32]  # (D,)
 
 
 @dataclass(frozen=True)
@@ -137,6 +149,15 @@ class Gallery(Protocol):
 
     async def forget_gallery(self, gallery: str) -> Receipt:
         """Everybody in it. Raises UnknownGallery."""
+        ...
+
+    async def records(self, after: Record | None, limit: int) -> tuple[Record, ...]:
+        """Of all galleries, by gallery, identity and template id: those after `after`, at most `limit`."""
+        ...
+
+    async def restore(self, records: Sequence[Record]) -> int:
+        """Keeps those that are not there yet, all or none; how many. An identity that is there keeps its metadata.
+        Raises EncoderMismatch."""
         ...
 
     async def close(self) -> None:

@@ -2,10 +2,14 @@
 
 import json
 import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
 
 from app.errors import EncoderMismatch, IdentityExists, UnknownGallery, UnknownIdentity, UnknownTemplate
 from app.gallery.base import (
@@ -16,6 +20,7 @@ from app.gallery.base import (
     IfExists,
     NewTemplate,
     Receipt,
+    Record,
     Template,
 )
 from app.gallery.tables import identities, templates
@@ -33,34 +38,12 @@ def enroll(connection: Connection, new: NewTemplate, if_exists: IfExists) -> tup
     if known and if_exists is IfExists.REPLACE:
         replaced = erase(connection, new.gallery, new.identity, None)
         known = False
-    other = select(templates.c.template_id).where(
-        templates.c.gallery == new.gallery, templates.c.encoder_id != new.encoder_id
-    )
-    if connection.scalar(other.limit(1)) is not None:
-        raise EncoderMismatch(new.gallery)
+    check_encoder(connection, new.gallery, new.encoder_id)
     if not known:
-        connection.execute(
-            insert(identities).values(
-                gallery=new.gallery,
-                identity=new.identity,
-                metadata=json.dumps(dict(new.metadata or {})),
-                created_at=now,
-            )
-        )
+        _insert_identity(connection, new.gallery, new.identity, new.metadata or {}, now)
     elif new.metadata is not None:
         connection.execute(update(identities).where(here).values(metadata=json.dumps(dict(new.metadata))))
-    connection.execute(
-        insert(templates).values(
-            template_id=template.template_id,
-            gallery=new.gallery,
-            identity=new.identity,
-            encoder_id=new.encoder_id,
-            detector=new.detector,
-            quality=new.quality,
-            vector=new.vector,
-            created_at=now,
-        )
-    )
+    _insert_template(connection, new.gallery, new.identity, template, new.vector)
     return template, replaced
 
 
@@ -134,6 +117,50 @@ def erase(connection: Connection, gallery: str, identity: str | None, template_i
     return Receipt(gallery, names, gone, datetime.now(UTC))
 
 
+def load_records(connection: Connection, after: Record | None, limit: int) -> tuple[Record, ...]:
+    """By gallery, identity and template id, those after `after`."""
+    same = (templates.c.gallery == identities.c.gallery) & (templates.c.identity == identities.c.identity)
+    columns = (templates, identities.c.metadata, identities.c.created_at.label("enrolled_at"))
+    query = select(*columns).join_from(templates, identities, same)
+    place = (templates.c.gallery, templates.c.identity, templates.c.template_id)
+    if after is not None:
+        query = query.where(tuple_(*place) > tuple_(after.gallery, after.identity, after.template.template_id))
+    return tuple(
+        Record(
+            row.gallery,
+            row.identity,
+            json.loads(row.metadata),
+            row.enrolled_at.replace(tzinfo=UTC),
+            _template(row),
+            row.vector,
+        )
+        for row in connection.execute(query.order_by(*place).limit(limit))
+    )
+
+
+def restore(connection: Connection, records: Sequence[Record]) -> tuple[Record, ...]:
+    """Keeps those that are not there yet; which. Raises EncoderMismatch."""
+    ids = [record.template.template_id for record in records]
+    galleries = {record.gallery for record in records}
+    known = templates.c.gallery.in_(galleries) & templates.c.template_id.in_(ids)
+    there = set(connection.scalars(select(templates.c.template_id).where(known)))
+    fresh = tuple(record for record in records if record.template.template_id not in there)
+    for record in fresh:
+        here = (identities.c.gallery == record.gallery) & (identities.c.identity == record.identity)
+        check_encoder(connection, record.gallery, record.template.encoder_id)
+        if connection.scalar(select(identities.c.identity).where(here)) is None:
+            _insert_identity(connection, record.gallery, record.identity, record.metadata, record.enrolled_at)
+        _insert_template(connection, record.gallery, record.identity, record.template, record.vector)
+    return fresh
+
+
+def check_encoder(connection: Connection, gallery: str, encoder_id: str) -> None:
+    """Raises EncoderMismatch where a template of another encoder is in the gallery."""
+    other = select(templates.c.template_id).where(templates.c.gallery == gallery, templates.c.encoder_id != encoder_id)
+    if connection.scalar(other.limit(1)) is not None:
+        raise EncoderMismatch(gallery)
+
+
 def check_gallery(connection: Connection, gallery: str) -> None:
     """Raises UnknownGallery where nobody is in it, save for the default one, which always exists."""
     anybody = select(identities.c.identity).where(identities.c.gallery == gallery).limit(1)
@@ -149,8 +176,7 @@ def _load(connection: Connection, gallery: str, which: Any, limit: int) -> list[
     kept: dict[str, list[Template]] = {name: [] for name in names}
     theirs = select(templates).where(templates.c.gallery == gallery, templates.c.identity.in_(names))
     for row in connection.execute(theirs.order_by(templates.c.created_at, templates.c.template_id)):
-        created = row.created_at.replace(tzinfo=UTC)
-        kept[row.identity].append(Template(row.template_id, row.encoder_id, row.detector, row.quality, created))
+        kept[row.identity].append(_template(row))
     return [
         Identity(
             gallery,
@@ -161,3 +187,21 @@ def _load(connection: Connection, gallery: str, which: Any, limit: int) -> list[
         )
         for person in people
     ]
+
+
+def _template(row: Row[Any]) -> Template:
+    created = row.created_at.replace(tzinfo=UTC)
+    return Template(row.template_id, row.encoder_id, row.detector, row.quality, created)
+
+
+def _insert_identity(
+    connection: Connection, gallery: str, identity: str, metadata: Mapping[str, Any], created_at: datetime
+) -> None:
+    values = {"gallery": gallery, "identity": identity, "metadata": json.dumps(dict(metadata))}
+    connection.execute(insert(identities).values(**values, created_at=created_at))
+
+
+def _insert_template(
+    connection: Connection, gallery: str, identity: str, template: Template, vector: NDArray[np.float32]
+) -> None:
+    connection.execute(insert(templates).values(gallery=gallery, identity=identity, vector=vector, **asdict(template)))

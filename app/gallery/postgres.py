@@ -4,7 +4,7 @@
 by an advisory lock; those to different galleries do not wait for each other.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -30,6 +30,7 @@ from app.gallery.base import (
     IfExists,
     NewTemplate,
     Receipt,
+    Record,
     SearchResult,
     Template,
 )
@@ -118,6 +119,21 @@ class PostgresGallery:
     async def forget_gallery(self, gallery: str) -> Receipt:
         return await self._forget(gallery, None, None)
 
+    async def records(self, after: Record | None, limit: int) -> tuple[Record, ...]:
+        return await self._read(partial(operations.load_records, after=after, limit=limit))
+
+    async def restore(self, records: Sequence[Record]) -> int:
+        galleries = sorted(
+            {record.gallery for record in records}
+        )  # always in the same order, so that nobody waits in a ring
+        async with self._connected() as connection:
+            for gallery in galleries:
+                await connection.execute(_turn(gallery))
+            fresh = await connection.run_sync(operations.restore, records)
+            for gallery in galleries:
+                await connection.run_sync(_recount, gallery)
+        return len(fresh)
+
     async def _forget(self, gallery: str, identity: str | None, template_id: str | None) -> Receipt:
         async with self._writing(gallery) as connection:
             receipt = await connection.run_sync(operations.forget, gallery, identity, template_id)
@@ -131,7 +147,7 @@ class PostgresGallery:
     @asynccontextmanager
     async def _writing(self, gallery: str) -> AsyncIterator[AsyncConnection]:
         async with self._connected() as connection:
-            await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(gallery, 0))))
+            await connection.execute(_turn(gallery))
             yield connection
 
     @asynccontextmanager
@@ -186,6 +202,11 @@ def _nearest(gallery: str, vector: NDArray[np.float32], only: str | None, wanted
     if only is not None:
         query = query.where(templates.c.identity == only)
     return query.order_by(apart).limit(wanted)
+
+
+def _turn(gallery: str) -> Select[Any]:
+    """Waits until no other writer to the gallery is at work."""
+    return select(func.pg_advisory_xact_lock(func.hashtextextended(gallery, 0)))
 
 
 def _one_more(new: NewTemplate) -> Any:

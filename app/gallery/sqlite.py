@@ -31,6 +31,7 @@ from app.gallery.base import (
     IfExists,
     NewTemplate,
     Receipt,
+    Record,
     SearchResult,
     Template,
 )
@@ -94,6 +95,12 @@ class SqliteGallery:
     async def forget_gallery(self, gallery: str) -> Receipt:
         return await self._call(partial(self._forget, gallery, None, None))
 
+    async def records(self, after: Record | None, limit: int) -> tuple[Record, ...]:
+        return await self._reading(partial(operations.load_records, after=after, limit=limit))
+
+    async def restore(self, records: Sequence[Record]) -> int:
+        return await self._call(partial(self._restore, records))
+
     async def _reading(self, work: Callable[[Connection], T]) -> T:
         return await self._call(partial(self._read, work))
 
@@ -142,6 +149,12 @@ class SqliteGallery:
             template, replaced = operations.enroll(connection, new, if_exists)
             _tell(connection, (*(replaced.template_ids if replaced else ()), template.template_id))
         return template
+
+    def _restore(self, records: Sequence[Record]) -> int:
+        with self._writing() as connection:
+            fresh = operations.restore(connection, records)
+            _tell(connection, [record.template.template_id for record in fresh])
+        return len(fresh)
 
     def _search(
         self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int, only: str | None
