@@ -20,8 +20,8 @@ from app.errors import FacetwinError
 from app.gallery import open_gallery
 from app.gallery.base import Gallery, GalleryError
 from app.gallery.travel import NotARecord, export_lines, import_lines, problems_of
-from app.main import create_app
-from app.metrics import FOLDER
+from app.main import assemble, create_app
+from app.metrics import FOLDER, Metrics
 from app.settings import PREFIX, Settings, load_settings
 from model.scripted import BundleError
 
@@ -54,11 +54,18 @@ def serve(
     if settings.workers == 1:
         uvicorn.run(create_app(settings), **options)
         return
+    # What keeps one process from starting would keep all of them, again and again: better known before.
+    asyncio.run(_try_to_start(settings))
     # The other processes read the environment, before anything else.
     os.environ |= {f"{PREFIX}{name.upper()}": str(value) for name, value in given.items()}
     with TemporaryDirectory(prefix="facetwin-metrics-") as folder:
         os.environ[FOLDER] = folder
         uvicorn.run("app.main:create_app", factory=True, workers=settings.workers, **options)
+
+
+async def _try_to_start(settings: Settings) -> None:
+    async with assemble(settings, Metrics()):
+        pass
 
 
 @cli.command()

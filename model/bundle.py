@@ -100,7 +100,11 @@ class Bundle:
 
         Raises BundleError where it exceeds FLOAT32_TOLERANCE; in 16 bits, where a cosine is below BFLOAT16_COSINE.
         """
-        vectors, expected = self.encode(self.golden["crops"]), self.golden["vectors"]
+        expected = self.golden["vectors"]
+        try:
+            vectors = self.encode(self.golden["crops"])
+        except RuntimeError as error:  # torch's, of an operator that cannot do what it should
+            raise BundleError(f"{self.path} cannot be computed on {self.device}: {error}") from error
         if vectors.shape != expected.shape:
             raise BundleError(f"{self.path} gives vectors of shape {vectors.shape}, not {expected.shape}")
         difference = float(np.abs(vectors - expected).max())

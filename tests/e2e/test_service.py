@@ -194,6 +194,8 @@ def test_the_log_is_json_and_holds_no_names(launch: Launch, lfw: dict[str, Photo
 def test_a_wrong_setting_ends_the_start_with_words(launch: Launch) -> None:
     with pytest.raises(RuntimeError, match="There is no bundle 'nonesuch'"):
         launch(FACETWIN_BUNDLE="nonesuch")
+    with pytest.raises(RuntimeError, match="There is no bundle 'nonesuch'"):
+        launch(FACETWIN_BUNDLE="nonesuch", FACETWIN_WORKERS="2")
     with pytest.raises(RuntimeError, match="FACETWIN_API_KEYS"):
         launch(FACETWIN_HOST="0.0.0.0")
 
