@@ -21,8 +21,9 @@ def test_what_one_service_has_acknowledged_all_others_know_even_if_it_is_killed(
 
     def ask(path: str, name: str, **fields: str) -> httpx.Response | None:
         """By the next service that answers."""
-        for _ in services:
-            service = services[next(turns) % len(services)]
+        first = next(turns)
+        for turn in range(len(services)):
+            service = services[(first + turn) % len(services)]
             try:
                 return httpx.post(f"{service.url}{path}", files={"image": lfw[name].read()}, data=fields, timeout=60)
             except httpx.TransportError:
