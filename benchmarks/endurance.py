@@ -56,7 +56,6 @@ def overload(
         memory, found = asyncio.run(_watched(service, requests, factor * before.throughput, seconds))
         after = asyncio.run(closed_loop(service.url, requests, CLIENTS, 15))
     refused = found.statuses[429]
-    failed = sum(count for status, count in found.statuses.items() if status == 0 or status >= 500)
     report = {
         "command": f"python -m benchmarks.endurance overload --precision {precision}",
         "machine": machine(),
@@ -66,7 +65,8 @@ def overload(
         "seconds": seconds,
         "answered": len(found.ms),
         "refused_with_429": refused,
-        "failed": failed,
+        "failed_with_5xx": sum(count for status, count in found.statuses.items() if status >= 500),
+        "without_an_answer": found.statuses[0],
         "answered_a_second": len(found.ms) / seconds,
         "p50_ms": found.percentile(50),
         "p99_ms": found.percentile(99),

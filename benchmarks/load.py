@@ -52,12 +52,15 @@ class Connection:
 
     async def ask(self, request: bytes) -> int:
         """The status of the answer; 0 where none came."""
-        try:
-            async with asyncio.timeout(IMPATIENCE_S):
-                return await self._ask(request)
-        except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            await self.close()
-            return 0
+        for used in (self._streams is not None, False):
+            try:
+                async with asyncio.timeout(IMPATIENCE_S):
+                    return await self._ask(request)
+            except (OSError, TimeoutError, asyncio.IncompleteReadError):
+                await self.close()
+                if not used:  # else the service had closed it meanwhile, being idle: every client tries anew
+                    break
+        return 0
 
     async def close(self) -> None:
         streams, self._streams = self._streams, None
