@@ -65,7 +65,12 @@ def main(
         lines.append({"choice": name, "photos": int(after.photos.sum()), "tar": tars, "interval": [low, high]})
     table.title = f"TAR at FMR {FMR:g}, every pair of peopleDevTest"
     console.print(table)
-    report = {"command": f"python -m benchmarks.choices --every {every}", "machine": machine(), "commit": git_commit(), "choices": lines}
+    report = {
+        "command": f"python -m benchmarks.choices --every {every}",
+        "machine": machine(),
+        "commit": git_commit(),
+        "choices": lines,
+    }
     REPORT.write_text(json.dumps(report, indent=1) + "\n")
 
 
