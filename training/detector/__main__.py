@@ -16,7 +16,7 @@ from training.detector.config import (
     CONFIG,
     LANDMARKS,
     DetectorConfig,
-    PeopleConfig,
+    SplitConfig,
     load_detector_config,
     load_landmark_config,
 )
@@ -225,7 +225,7 @@ def split(config: DetectorConfig, data: Path, build: Path) -> tuple[TaughtPhotos
     return taught.of(learned), taught.of(chosen), taught.of(test)
 
 
-def split_people(config: PeopleConfig, data: Path) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+def split_people(config: SplitConfig, data: Path) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     """Those who train, those who choose, and those who only report."""
     people = frozenset(read_people(data / "lfw" / config.train_people))
     chosen = frozenset(name for name in people if hash_place(name) < config.validation_share)

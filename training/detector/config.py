@@ -12,13 +12,18 @@ LANDMARKS: Final = CONFIG.with_name("landmarks.toml")
 
 
 @checked(frozen=True, config=STRICT)
-class PeopleConfig:
-    """Whose photos train, by LFW's lists; `validation_share` of those people choose. `least_score`: the teacher's, from
-    which on a face counts as one; below it, the place is left out of the loss."""
+class SplitConfig:
+    """Whose photos train, by LFW's lists; `validation_share` of those people choose."""
 
     train_people: str
     test_people: str
     validation_share: float
+
+
+@checked(frozen=True, config=STRICT)
+class PeopleConfig(SplitConfig):
+    """`least_score`: the teacher's, from which on a face counts as one; below it, the place is left out of the loss."""
+
     least_score: float
 
 
@@ -98,7 +103,7 @@ class GuessConfig:
 class LandmarkConfig:
     name: str
     version: str
-    people: PeopleConfig
+    people: SplitConfig
     crops: CropConfig
     width: float
     guess: GuessConfig

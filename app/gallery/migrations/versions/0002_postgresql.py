@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from alembic.util import CommandError
 
 revision = "0002"
 down_revision = "0001"
@@ -36,4 +37,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("There is no way back: restore a backup.")
+    if op.get_bind().dialect.name == "postgresql":
+        raise CommandError("Galleries in PostgreSQL begin with this revision: there is nothing to go back to.")
