@@ -83,7 +83,7 @@ class PhotoReader:
         taken = _since(start)
         start = time.perf_counter()
         faces = detect_any_orientation(self.detector, decoded.pixels)
-        return _Found(data, decoded, faces, {"decode": taken, "detect": _since(start)})
+        return _Found(data, self._limits, decoded, faces, {"decode": taken, "detect": _since(start)})
 
     def _crop(self, found: "_Found", face: Face) -> Pixels:
         image = found.photo.pixels
@@ -98,13 +98,14 @@ class _Found:
     """The faces of a photo, in pixels of what was decoded of it."""
 
     data: bytes
+    limits: ImageLimits | None
     photo: Decoded
     faces: Sequence[Face]
     ms: Mapping[str, float]
 
     @cached_property
     def every_pixel(self) -> Pixels:
-        return decode_image(self.data)  # within the limits, since it has been decoded before
+        return decode_image(self.data, self.limits)
 
 
 def _since(start: float) -> float:

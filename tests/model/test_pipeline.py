@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from model.face import Face
-from model.images import decode_image, decode_scaled
+from model.images import ImageLimits, decode_image, decode_scaled
 from model.pipeline import ENOUGH, PhotoReader
 from model.selection import FaceSelection
 from tests.fakes import CROP, TEMPLATE, FakeDetector, encoded
@@ -84,3 +84,10 @@ def test_detect_tells_the_size_of_the_photo_as_sent(photo: bytes) -> None:
     seen = PhotoReader(InTheMiddle(0.2), np.array(TEMPLATE), CROP).survey(photo)
     assert (seen.width, seen.height) == SIZE
     np.testing.assert_allclose(seen.faces[0][0].box[2] - seen.faces[0][0].box[0], 0.2 * 3264)
+
+
+def test_all_the_detail_is_read_within_the_limits_that_were_chosen(photo: bytes) -> None:
+    usual = ImageLimits()
+    padded = photo + bytes(usual.max_bytes)
+    reader = PhotoReader(InTheMiddle(0.005), np.array(TEMPLATE), CROP, ImageLimits(max_bytes=2 * usual.max_bytes))
+    assert reader.read(padded, FaceSelection.LARGEST).crop.shape == (CROP, CROP, 3)
