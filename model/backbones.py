@@ -136,7 +136,7 @@ class DlibResNet(nn.Sequential):
             nn.ReLU(),
             nn.MaxPool2d(3, 2),
             *blocks,
-            nn.AdaptiveAvgPool2d(1),
+            nn.AvgPool2d(2),
             nn.Flatten(),
             nn.Linear(256, 128, bias=False),
         )

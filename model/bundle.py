@@ -90,9 +90,9 @@ class Bundle:
         """Aligned RGB crops, uint8 (B, S, S, 3) -> unit vectors (B, D). Threads may call it at once. Raises
         RuntimeError on another shape or type."""
         pixels = torch.from_numpy(np.ascontiguousarray(crops))
-        parts = torch.split(pixels, IN_CACHE) if self.device.type == "cpu" else (pixels,)
         with torch.inference_mode():
-            return torch.cat([self.serving(part.to(self.device)) for part in parts]).cpu().numpy()
+            parts = torch.split(pixels, IN_CACHE) if self.device.type == "cpu" else (pixels.to(self.device),)
+            return np.concatenate([self.serving(part).numpy(force=True) for part in parts])
 
     def self_check(self) -> float:
         """Replays the golden crops on the module's device, as it serves; the largest difference from the vectors they

@@ -1,10 +1,11 @@
-"""A frozen module's convolutions as oneDNN runs them fastest: each with the ReLU and the sum that follow it in one
-operator, and with its weights laid out for the processor once, not at every call.
+"""A frozen module's convolutions as oneDNN runs them fastest: each with the scaling before it and with the ReLU and the
+sum that follow it in one operator, and with its weights laid out for the processor once, not at every call.
 
 torch does the same for `torch.compile`; TorchScript keeps these operators, but nothing puts them in. What serves is
 checked against the golden outputs like everything else.
 """
 
+from functools import partial, reduce
 from typing import Any, Final
 
 import torch
@@ -28,6 +29,10 @@ def fuse(module: torch.jit.ScriptModule, *, half: bool = False) -> torch.jit.Scr
     convolutions = graph.findAllNodes("aten::conv2d")
     if not torch._C._has_mkldnn or not all(map(_packable, convolutions)):
         return module
+    for node in convolutions:
+        _take_in_scaling(graph, node)
+    for node in graph.findAllNodes("aten::max_pool2d"):
+        _pool_by_turns(graph, node)
     if half:
         _halve(graph, convolutions)
     for relu in ("relu", "relu_"):
@@ -46,6 +51,47 @@ def fuse(module: torch.jit.ScriptModule, *, half: bool = False) -> torch.jit.Scr
     torch._C._jit_pass_constant_propagation(graph)
     torch._C._jit_pass_dce(graph)
     return module
+
+
+def _take_in_scaling(graph: Any, node: Any) -> None:
+    """A convolution without padding of (x - mean) / std is one of x, with other weights (O, I, H, W) and bias (O,)."""
+    divided = node.inputsAt(0).node()
+    if divided.kind() != "aten::div":
+        return
+    lowered = divided.inputsAt(0).node()
+    if lowered.kind() != "aten::sub" or any(node.inputsAt(4).toIValue()) or node.inputsAt(6).toIValue() != 1:
+        return
+    mean, std = lowered.inputsAt(1).toIValue(), divided.inputsAt(1).toIValue()
+    if not isinstance(mean, torch.Tensor) or not isinstance(std, torch.Tensor) or lowered.inputsAt(2).toIValue() != 1:
+        return
+    weight, bias = node.inputsAt(1).toIValue() / std, node.inputsAt(2).toIValue()
+    taken = (weight.double() * mean).sum(dim=(1, 2, 3))
+    with graph.insert_point_guard(node):
+        node.replaceInput(1, graph.insertConstant(weight))
+        node.replaceInput(2, graph.insertConstant((-taken if bias is None else bias - taken).float()))
+    node.replaceInput(0, lowered.inputsAt(0))
+
+
+def _pool_by_turns(graph: Any, node: Any) -> None:
+    """The largest of 3 x 3, with a stride of 2: of the rows, then of the columns. torch's operator also notes where
+    the largest was, which takes longer than both."""
+    if [each.toIValue() for each in list(node.inputs())[1:]] != [[3, 3], [2, 2], [0, 0], [1, 1], False]:
+        return
+    pooled = node.inputsAt(0)
+    with graph.insert_point_guard(node):
+        two = graph.insertConstant(2)
+        for dimension in (two, graph.insertConstant(3)):
+            first, *others = (
+                _insert(graph, "aten::slice", pooled, dimension, *map(graph.insertConstant, ends), two)
+                for ends in ((0, -2), (1, -1), (2, None))
+            )
+            pooled = reduce(partial(_insert, graph, "aten::maximum"), others, first)
+    node.output().replaceAllUsesWith(pooled)
+    node.destroy()
+
+
+def _insert(graph: Any, kind: str, *inputs: Any) -> Any:
+    return graph.insertNode(graph.create(kind, list(inputs), 1)).output()
 
 
 def _packable(node: Any) -> bool:

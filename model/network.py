@@ -50,12 +50,12 @@ class SiameseEncoder(nn.Module):
             raise RuntimeError("crops must be uint8")
         if crops.dim() != 4 or crops.size(1) != self.crop_size or crops.size(2) != self.crop_size or crops.size(3) != 3:
             raise RuntimeError("crops must have the shape (B, crop_size, crop_size, 3)")
+        seen = torch.cat([crops, crops.flip(2)]) if self.mirror else crops
         # A permuted NHWC tensor already is NCHW in channels_last memory: no copy.
-        pixels = crops.permute(0, 3, 1, 2).float()
+        vectors = self.embed(seen.permute(0, 3, 1, 2).float())
         if not self.mirror:
-            return self.embed(pixels)
-        both = self.embed(torch.cat([pixels, pixels.flip(3)]))  # (2B, D)
-        return F.normalize(both[: len(crops)] + both[len(crops) :], dim=1)
+            return vectors
+        return F.normalize(vectors[: len(crops)] + vectors[len(crops) :], dim=1)
 
     @torch.jit.export
     def embed(self, pixels: Tensor) -> Tensor:

@@ -23,9 +23,9 @@ class Quality:
 
 def assess_quality(face: Face, crop: Pixels) -> Quality:
     """Judges a face by its landmarks and its aligned crop, uint8 (S, S, 3)."""
-    grey = crop.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)  # (S, S)
-    side = len(grey)
-    core = grey[side // 4 : side - side // 8, side // 5 : side - side // 5]  # brows to chin, without background
+    side = len(crop)
+    middle = crop[side // 4 : side - side // 8, side // 5 : side - side // 5]  # brows to chin, without background
+    core = middle.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)  # (H, W), grey
     eyes = float(np.linalg.norm(face.landmarks[1] - face.landmarks[0]))
     turn = _turn(face.landmarks)
     light = float(core.mean())

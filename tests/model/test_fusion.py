@@ -73,3 +73,46 @@ def test_half_precision_computes_nearly_the_same_and_comes_back_to_32_bits() -> 
         answer, expected = fused(x), network(x)
     assert answer.dtype == torch.float32
     assert 0 < (answer - expected).abs().max() < 0.03 * expected.abs().max()
+
+
+class Stem(nn.Module):
+    """Pixels are scaled, convolved and pooled."""
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, padding: int = 0, groups: int = 1) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor([120.0, 110.0, 100.0]).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor([64.0, 128.0, 256.0]).view(1, 3, 1, 1))
+        self.conv = nn.Conv2d(3, 6, 7, 2, padding, groups=groups)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        x = (pixels - self.mean) / self.std
+        return F.max_pool2d(F.relu(self.conv(x)), 3, 2)
+
+
+@pytest.mark.parametrize("side", [37, 38, 39, 40])
+@pytest.mark.parametrize("half", [False, True])
+def test_the_scaling_of_pixels_goes_into_the_weights_and_pooling_is_done_by_turns(side: int, half: bool) -> None:
+    torch.manual_seed(0)
+    stem = Stem().eval()
+    fused = fuse(torch.jit.freeze(torch.jit.script(stem)), half=half)
+    assert not {"aten::sub", "aten::div", "aten::max_pool2d"} & set(kinds(fused))
+    pixels = torch.randint(0, 256, (2, 3, side, side)).float()
+    with torch.inference_mode():
+        torch.testing.assert_close(fused(pixels).float(), stem(pixels), atol=0.02 if half else 1e-5, rtol=0.01)
+
+
+@pytest.mark.parametrize("stem", [Stem(padding=3), Stem(groups=3)])
+def test_scaling_stays_where_zeros_are_padded_or_channels_are_apart(stem: Stem) -> None:
+    fused = fuse(torch.jit.freeze(torch.jit.script(stem.eval())))
+    assert {"aten::sub", "aten::div"} <= set(kinds(fused))
+    pixels = torch.randint(0, 256, (2, 3, 37, 37)).float()
+    with torch.inference_mode():
+        torch.testing.assert_close(fused(pixels), stem(pixels), atol=1e-5, rtol=1e-5)
+
+
+def test_other_pooling_is_left_alone() -> None:
+    pooling = nn.Sequential(nn.MaxPool2d(2), nn.MaxPool2d(3, 2, padding=1)).eval()
+    assert kinds(fuse(torch.jit.freeze(torch.jit.script(pooling)))).count("aten::max_pool2d") == 2
