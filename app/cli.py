@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -14,7 +15,10 @@ import typer
 import uvicorn
 from pydantic import ValidationError
 from pythonjsonlogger.core import RESERVED_ATTRS
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress
 
+from app.batch import STATUSES, BatchError, enroll_photos, opened_photos
 from app.client import ApiError, Facetwin
 from app.errors import FacetwinError
 from app.gallery import open_gallery
@@ -82,6 +86,44 @@ def enroll(
     """Remembers a person from one photo."""
     with _talking_to(url) as service:
         _show(service.enroll(identity, photo, gallery=gallery, if_exists=if_exists))
+
+
+@cli.command("enroll-all")
+def enroll_all(
+    photos: Annotated[Path, typer.Argument(exists=True, help="A folder, .zip or .tar of NAME/photo.jpg.")],
+    report: Annotated[Path, typer.Option(help="Gets a line of JSON for each photo; with it, a second run goes on.")],
+    gallery: GalleryOption = "default",
+    min_quality: Annotated[float, typer.Option(help="Photos of lower quality are rejected.")] = 0.0,
+    at_once: Annotated[int, typer.Option(min=1, help="Photos sent at the same time.")] = 4,
+    url: Url = HERE,
+) -> None:
+    """Enrolls everybody of a folder or archive: each photo is a template of whom its folder is named after."""
+    progress = Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=Console(stderr=True))
+    counts: Counter[str] = Counter()
+    with _talking_to(url) as service, opened_photos(photos) as found, progress:
+        for outcome in progress.track(
+            enroll_photos(service, found, report, gallery, min_quality, at_once), total=len(found), description="Photos"
+        ):
+            counts[outcome.status] += 1
+            for line in (outcome.detail, *outcome.warnings):
+                if line:
+                    progress.console.print(f"{outcome.photo}: {line}", markup=False, highlight=False)
+    told = ", ".join(f"{counts[status]:,} {status}" for status in STATUSES if counts[status])
+    typer.echo(f"{told or 'No photo found'}. {report} tells of each.")
+
+
+@cli.command()
+def rename(identity: str, name: str, gallery: GalleryOption = "default", url: Url = HERE) -> None:
+    """Gives a person another name."""
+    with _talking_to(url) as service:
+        _show(service.edit(identity, name=name, gallery=gallery))
+
+
+@cli.command()
+def merge(identity: str, into: str, gallery: GalleryOption = "default", url: Url = HERE) -> None:
+    """One person under two names: gives their templates to INTO."""
+    with _talking_to(url) as service:
+        _show(service.merge(identity, into, gallery=gallery))
 
 
 @cli.command()
@@ -209,5 +251,5 @@ def _fail(message: str) -> NoReturn:
 def main() -> None:
     try:
         cli()
-    except (BundleError, FacetwinError, GalleryError, NotARecord) as error:
+    except (BatchError, BundleError, FacetwinError, GalleryError, NotARecord) as error:
         _fail(str(error))

@@ -13,10 +13,11 @@ Photo = Path | str | bytes
 
 
 class ApiError(Exception):
-    """The service refused. `code` is stable; `status` 0 means that it could not be reached."""
+    """The service refused. `code` is stable; `status` 0 means that it could not be reached; `retry_after` is in
+    seconds, where the service names any."""
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
-        self.status, self.code = status, code
+    def __init__(self, status: int, code: str, detail: str, retry_after: float | None = None) -> None:
+        self.status, self.code, self.detail, self.retry_after = status, code, detail, retry_after
         super().__init__(f"{detail} ({code})")
 
 
@@ -45,9 +46,11 @@ class Facetwin:
         """POST /verify; options: target_fmr, face_selection."""
         return self._post("/verify", {"image1": image1, "image2": image2}, options)
 
-    def enroll(self, identity: str, image: Photo, **options: Any) -> dict[str, Any]:
-        """POST /enroll; options: gallery, metadata (a dict), if_exists, face_selection, min_quality."""
-        return self._post("/enroll", {"image": image}, {"identity": identity, **options})
+    def enroll(self, identity: str, image: Photo, *, key: str | None = None, **options: Any) -> dict[str, Any]:
+        """POST /enroll; options: gallery, metadata (a dict), if_exists, face_selection, min_quality. With the same
+        `key` again, nobody is enrolled twice."""
+        headers = {"Idempotency-Key": key} if key else {}
+        return self._post("/enroll", {"image": image}, {"identity": identity, **options}, headers)
 
     def identify(self, image: Photo, **options: Any) -> dict[str, Any]:
         """POST /identify; options: gallery, top_k, target_fpir, face_selection."""
@@ -74,13 +77,35 @@ class Facetwin:
 
     def forget(self, identity: str, gallery: str = "default") -> dict[str, Any]:
         """DELETE /identities/{identity}: the receipt."""
-        return self._send("DELETE", f"/identities/{quote(identity, safe='')}", params={"gallery": gallery})
+        return self._send("DELETE", _path(identity), params={"gallery": gallery})
+
+    def edit(
+        self,
+        identity: str,
+        *,
+        name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        gallery: str = "default",
+    ) -> dict[str, Any]:
+        """PATCH /identities/{identity}: another name, other metadata, or both."""
+        new = {key: value for key, value in (("identity", name), ("metadata", metadata)) if value is not None}
+        return self._send("PATCH", _path(identity), params={"gallery": gallery}, json=new)
+
+    def merge(self, identity: str, into: str, gallery: str = "default") -> dict[str, Any]:
+        """POST /identities/{identity}/merge: `into`, with the templates of both."""
+        return self._send("POST", f"{_path(identity)}/merge", params={"gallery": gallery}, json={"into": into})
 
     def model(self) -> dict[str, Any]:
         """GET /model."""
         return self._send("GET", "/model")
 
-    def _post(self, path: str, photos: Mapping[str, Photo], options: Mapping[str, Any]) -> dict[str, Any]:
+    def _post(
+        self,
+        path: str,
+        photos: Mapping[str, Photo],
+        options: Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
         files = {
             name: ("photo", photo if isinstance(photo, bytes) else Path(photo).read_bytes())
             for name, photo in photos.items()
@@ -90,7 +115,7 @@ class Facetwin:
             for name, value in options.items()
             if value is not None
         }
-        return self._send("POST", path, files=files, data=fields)
+        return self._send("POST", path, files=files, data=fields, headers=headers)
 
     def _send(self, method: str, path: str, **what: Any) -> dict[str, Any]:
         try:
@@ -104,5 +129,11 @@ class Facetwin:
                 answer.status_code, "not_facetwin", f"{self._http.base_url} is no facetwin service"
             ) from error
         if answer.is_error:
-            raise ApiError(answer.status_code, content.get("code", "error"), content.get("detail", answer.text))
+            code, detail = content.get("code", "error"), content.get("detail", answer.text)
+            wait = answer.headers.get("Retry-After", "")
+            raise ApiError(answer.status_code, code, detail, float(wait) if wait.isdecimal() else None)
         return content
+
+
+def _path(identity: str) -> str:
+    return f"/identities/{quote(identity, safe='')}"

@@ -7,6 +7,8 @@ FacetwinError
  ├─ UnknownIdentity
  ├─ UnknownTemplate
  ├─ IdentityExists
+ ├─ NameTaken            the same, for whoever was to get the name
+ ├─ KeyReused            an idempotency key that stands for another enrolment
  ├─ EncoderMismatch      templates of another encoder cannot be compared
  ├─ LowQuality           worse than the caller accepts
  ├─ Overloaded           the queue is full
@@ -64,6 +66,25 @@ class IdentityExists(FacetwinError):
         super().__init__(
             f"{identity!r} is already enrolled in the gallery {gallery!r}. Send if_exists=add for one more photo of "
             "the same person, or if_exists=replace to start again."
+        )
+
+
+class NameTaken(FacetwinError):
+    code = "identity_exists"
+
+    def __init__(self, gallery: str, identity: str) -> None:
+        super().__init__(
+            f"{identity!r} is somebody else's name in the gallery {gallery!r}. Merge the two where they are one "
+            "person, or choose another name."
+        )
+
+
+class KeyReused(FacetwinError):
+    code = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The Idempotency-Key stands for another enrolment, which was kept. Send a new key with every new enrolment."
         )
 
 

@@ -20,7 +20,7 @@ from app.answers import (
     Warned,
 )
 from app.errors import EncoderMismatch, LowQuality, UnknownGallery
-from app.gallery.base import Gallery, IfExists, NewTemplate
+from app.gallery.base import EnrollmentKey, Gallery, IfExists, NewTemplate
 from app.inference.workers import Done, Workers
 from model.bundle import BundleMetadata
 from model.calibration import Calibration, distance
@@ -96,8 +96,10 @@ class FaceService:
         if_exists: IfExists,
         selection: FaceSelection,
         min_quality: float,
+        key: EnrollmentKey | None = None,
     ) -> Enrollment:
-        """Keeps one template. Raises LowQuality, IdentityExists, EncoderMismatch besides."""
+        """Keeps one template; with the same key, only once. Raises LowQuality, IdentityExists, EncoderMismatch and
+        KeyReused besides."""
         encoded = await self._encode({"image": image}, selection)
         seen, vector = encoded.seen[0], encoded.vectors[0]
         if seen.quality.score < min_quality:
@@ -113,6 +115,7 @@ class FaceService:
             self._reader.detector.name,
             seen.quality.score,
             metadata,
+            key,
         )
         warnings = (*_quality_warnings(seen.quality), *await self._advice(new))
         template = await self.gallery.enroll(new, if_exists)

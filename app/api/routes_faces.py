@@ -1,9 +1,10 @@
 """Photos in, answers out."""
 
 from dataclasses import asdict
+from hashlib import sha256
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Header, Request
 
 from app.api.bodies import body, documented_body
 from app.api.dependencies import RoomyService, authorize
@@ -20,6 +21,7 @@ from app.api.schemas import (
     VerifyRequest,
     VerifyResponse,
 )
+from app.gallery.base import EnrollmentKey
 from app.verification import FaceService
 
 router = APIRouter(tags=["faces"], dependencies=[Depends(authorize)])
@@ -36,6 +38,18 @@ def _answer(request: Request, service: FaceService, result: Any) -> dict[str, An
     answer = {**asdict(result), "model": model}
     answer["timings_ms"] = {stage: round(ms, 2) for stage, ms in result.timings_ms.items()}
     return answer
+
+
+KEY = (
+    "Yours, new for every enrolment: sending the same request again, because no answer came, then enrolls nobody twice "
+    "and answers with the template of the first time. Known as long as that template is."
+)
+
+
+def digest_of(sent: EnrollRequest) -> str:
+    """What tells one enrolment from another, without telling what is in it."""
+    fields = sent.model_dump_json(exclude={"image"})
+    return sha256(fields.encode() + sha256(sent.image).digest()).hexdigest()
 
 
 @router.post(
@@ -57,11 +71,16 @@ async def verify(
     status_code=201,
     summary="Remember a person from one photo",
     response_model=EnrollResponse,
-    responses=documented(*FACE, "identity_exists", "encoder_mismatch", "low_quality", "gallery_unavailable"),
+    responses=documented(
+        *FACE, "identity_exists", "encoder_mismatch", "low_quality", "idempotency_key_reused", "gallery_unavailable"
+    ),
     openapi_extra=documented_body(EnrollRequest),
 )
 async def enroll(
-    request: Request, service: RoomyService, sent: Annotated[EnrollRequest, Depends(body(EnrollRequest))]
+    request: Request,
+    service: RoomyService,
+    sent: Annotated[EnrollRequest, Depends(body(EnrollRequest))],
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, description=KEY)] = None,
 ) -> dict[str, Any]:
     result = await service.enroll(
         sent.identity,
@@ -71,6 +90,7 @@ async def enroll(
         if_exists=sent.if_exists,
         selection=sent.face_selection,
         min_quality=sent.min_quality,
+        key=None if idempotency_key is None else EnrollmentKey(idempotency_key, digest_of(sent)),
     )
     return _answer(request, service, result)
 

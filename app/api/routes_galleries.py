@@ -6,7 +6,17 @@ from fastapi import APIRouter, Depends, Query
 
 from app.api.dependencies import Service, authorize
 from app.api.problems import documented
-from app.api.schemas import GalleriesOut, GalleryName, IdentitiesOut, IdentityName, IdentityOut, ReceiptOut
+from app.api.schemas import (
+    EditRequest,
+    GalleriesOut,
+    GalleryName,
+    IdentitiesOut,
+    IdentityName,
+    IdentityOut,
+    MergeRequest,
+    ReceiptOut,
+)
+from app.errors import MalformedRequest
 from app.gallery.base import DEFAULT_GALLERY, GallerySummary, Identity, IdentityPage, Receipt
 
 router = APIRouter(tags=["galleries"], dependencies=[Depends(authorize)])
@@ -38,6 +48,32 @@ async def list_identities(
 )
 async def get_identity(service: Service, identity: IdentityName, gallery: InGallery = DEFAULT_GALLERY) -> Identity:
     return await service.gallery.identity(gallery, identity)
+
+
+@router.patch(
+    "/identities/{identity}",
+    summary="Give a person another name or other metadata",
+    response_model=IdentityOut,
+    responses=documented(*COMMON, "unknown_gallery", "unknown_identity", "identity_exists"),
+)
+async def edit_identity(
+    service: Service, identity: IdentityName, sent: EditRequest, gallery: InGallery = DEFAULT_GALLERY
+) -> Identity:
+    return await service.gallery.edit_identity(gallery, identity, sent.identity, sent.metadata)
+
+
+@router.post(
+    "/identities/{identity}/merge",
+    summary="One person under two names: give their templates to another identity",
+    response_model=IdentityOut,
+    responses=documented(*COMMON, "unknown_gallery", "unknown_identity"),
+)
+async def merge_identity(
+    service: Service, identity: IdentityName, sent: MergeRequest, gallery: InGallery = DEFAULT_GALLERY
+) -> Identity:
+    if sent.into == identity:
+        raise MalformedRequest([{"field": "into", "message": "is the same identity; name another one"}])
+    return await service.gallery.merge_identity(gallery, identity, sent.into)
 
 
 @router.delete(

@@ -1,9 +1,9 @@
 """What goes in and what comes out, as OpenAPI shows it."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from app.answers import Decision
 from app.api.bodies import JsonObject, Photo
@@ -35,11 +35,20 @@ class VerifyRequest(_Request):
     face_selection: FaceSelection = Field(FaceSelection.LARGEST, description=SELECTION)
 
 
+def _small(value: dict[str, Any]) -> dict[str, Any]:
+    if len(repr(value)) > 16_384:
+        raise ValueError("has more than 16 KiB")
+    return value
+
+
+Metadata = Annotated[JsonObject, AfterValidator(_small)]
+
+
 class EnrollRequest(_Request):
     identity: IdentityName = Field(description="Whom the photo shows; without slashes.", examples=["ada"])
     image: Photo = Field(description=IMAGE)
     gallery: GalleryName = Field(DEFAULT_GALLERY, description="Comes into being with its first identity.")
-    metadata: JsonObject | None = Field(
+    metadata: Metadata | None = Field(
         None, description="Anything of yours to keep with the identity: a JSON object, at most 16 KiB."
     )
     if_exists: IfExists = Field(IfExists.REJECT, description="reject (409), add a template, or replace them all.")
@@ -47,13 +56,6 @@ class EnrollRequest(_Request):
     min_quality: float = Field(
         0.0, ge=0, le=1, allow_inf_nan=False, description="Refuse a photo of lower quality (422 low_quality)."
     )
-
-    @field_validator("metadata")
-    @classmethod
-    def _small(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
-        if value is not None and len(repr(value)) > 16_384:
-            raise ValueError("has more than 16 KiB")
-        return value
 
 
 class IdentifyRequest(_Request):
@@ -76,6 +78,21 @@ class EmbedRequest(_Request):
 
 class DetectRequest(_Request):
     image: Photo = Field(description=IMAGE)
+
+
+class EditRequest(_Request):
+    identity: IdentityName | None = Field(None, description="The new name.", examples=["ada lovelace"])
+    metadata: Metadata | None = Field(None, description="Takes the place of all that was kept before.")
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.identity is None and self.metadata is None:
+            raise ValueError("send a new name as `identity`, new `metadata`, or both")
+        return self
+
+
+class MergeRequest(_Request):
+    into: IdentityName = Field(description="Who stays, with the templates of both.", examples=["ada"])
 
 
 class _Answer(BaseModel):

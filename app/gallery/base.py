@@ -25,6 +25,14 @@ class IfExists(StrEnum):
 
 
 @dataclass(frozen=True)
+class EnrollmentKey:
+    """What a caller names an enrolment by, so that sending it again enrolls nobody twice."""
+
+    key: str
+    digest: str  # SHA-256 of what is asked, in hex
+
+
+@dataclass(frozen=True)
 class NewTemplate:
     """What an enrolment brings. `metadata` None leaves that of an existing identity as it is."""
 
@@ -35,6 +43,7 @@ class NewTemplate:
     detector: str
     quality: float  # 0..1
     metadata: Mapping[str, Any] | None = None
+    key: EnrollmentKey | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +128,8 @@ class Gallery(Protocol):
     it in its next answer. Vectors of different encoders never meet: EncoderMismatch."""
 
     async def enroll(self, new: NewTemplate, if_exists: IfExists) -> Template:
-        """Raises IdentityExists (REJECT), EncoderMismatch."""
+        """Where a template of the gallery carries the same key, that one, and nothing changes. Raises IdentityExists
+        (REJECT), EncoderMismatch, KeyReused."""
         ...
 
     async def search(
@@ -138,6 +148,18 @@ class Gallery(Protocol):
         ...
 
     async def galleries(self) -> tuple[GallerySummary, ...]: ...
+
+    async def edit_identity(
+        self, gallery: str, identity: str, name: str | None, metadata: Mapping[str, Any] | None
+    ) -> Identity:
+        """Gives somebody another name, other metadata, or both; None leaves it. Raises UnknownGallery,
+        UnknownIdentity, IdentityExists where the name is taken."""
+        ...
+
+    async def merge_identity(self, gallery: str, identity: str, into: str) -> Identity:
+        """Makes one person of two: `into`, with the templates of both and its own metadata. Raises UnknownGallery,
+        UnknownIdentity, and ValueError where both are the same."""
+        ...
 
     async def forget_identity(self, gallery: str, identity: str) -> Receipt:
         """Raises UnknownGallery, UnknownIdentity."""

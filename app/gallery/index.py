@@ -1,74 +1,75 @@
-"""The vectors of one gallery in memory, searched exactly."""
+"""The vectors of one gallery in memory, by the numbers of their templates."""
+
+from collections.abc import Collection
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.gallery.base import Candidate
+from app.gallery.codes import Codes
+
+EXACT: Final = 100_000  # vectors up to which every one is compared; beyond, those whose codes are most similar
+LOOKED_AT: Final = 400  # vectors at least that are compared exactly for the best one
+ROOM: Final = 8  # grows by an eighth: with doubling, a million vectors would take the memory of two
 
 
 class VectorIndex:
-    """Unit vectors by template id. Adding and removing take constant time; a search reads every vector once."""
+    """Unit vectors. Similarities are always exact; which vectors are compared is a choice of codes where there are
+    very many."""
 
-    def __init__(self, dimension: int) -> None:
+    def __init__(self, dimension: int, exact: int = EXACT) -> None:
         self._vectors = np.empty((16, dimension), np.float32)
-        self._templates: list[str] = []
-        self._identities: list[str] = []
-        self._row_of: dict[str, int] = {}
+        self._numbers = np.empty(16, np.int64)
+        self._count = 0
+        self._exact = exact
+        self._codes: Codes | None = None
 
     def __len__(self) -> int:
-        return len(self._templates)
+        return self._count
 
-    def add(self, template_id: str, identity: str, vector: NDArray[np.float32]) -> None:
-        """Adding what is there already changes nothing."""
-        if template_id in self._row_of:
-            return
-        row = len(self._templates)
-        if row == len(self._vectors):
-            grown = np.empty((2 * row, self._vectors.shape[1]), np.float32)
-            grown[:row] = self._vectors
-            self._vectors = grown
-        self._vectors[row] = vector
-        self._templates.append(template_id)
-        self._identities.append(identity)
-        self._row_of[template_id] = row
+    def add(self, numbers: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Keeps `vectors` (N, D) under `numbers` (N,), none of which may be in use."""
+        first, self._count = self._count, self._count + len(numbers)
+        if self._count > len(self._numbers):
+            room = self._count + max(self._count // ROOM, 16)
+            # In place where the system can; nobody else holds these arrays.
+            self._vectors.resize((room, self._vectors.shape[1]), refcheck=False)
+            self._numbers.resize(room, refcheck=False)
+        self._vectors[first : self._count] = vectors
+        self._numbers[first : self._count] = numbers
 
-    def remove(self, template_id: str) -> None:
-        """The last row takes the place of the removed one. Removing what is not there changes nothing."""
-        row = self._row_of.pop(template_id, None)
-        if row is None:
-            return
-        last_template, last_identity = self._templates.pop(), self._identities.pop()
-        last = len(self._templates)
-        if row != last:
-            self._vectors[row] = self._vectors[last]
-            self._templates[row], self._identities[row] = last_template, last_identity
-            self._row_of[last_template] = row
-        self._vectors[last] = 0  # nothing of an erased face stays in memory
+    def remove(self, numbers: Collection[int]) -> None:
+        """What is not there is passed over. Nothing of a removed vector stays in memory."""
+        held = np.isin(self._numbers[: self._count], np.fromiter(numbers, np.int64, len(numbers)))
+        if self._codes is not None:
+            self.prepare()
+        for row in np.flatnonzero(held)[::-1]:  # from behind: the row that fills the gap stays
+            last = self._count = self._count - 1
+            self._vectors[row], self._numbers[row] = self._vectors[last], self._numbers[last]
+            self._vectors[last] = 0
+            if self._codes is not None:
+                self._codes.take_out(int(row))
+        if self._count < self._exact // 2:
+            self._codes = None
 
-    def search(self, vector: NDArray[np.float32], top_k: int, only: str | None = None) -> tuple[Candidate, ...]:
-        """The best template of each of the `top_k` most similar identities, most similar first; equal ones by name."""
-        count = len(self)
-        if only is not None:
-            rows = np.array([row for row, identity in enumerate(self._identities) if identity == only], np.int64)
-            return self._best(rows, self._vectors[rows] @ vector, 1)
-        scores = self._vectors[:count] @ vector  # (N,)
-        wanted = 4 * top_k
-        while wanted < count:
-            rows = np.argpartition(-scores, wanted)[:wanted]
-            best = self._best(rows, scores[rows], top_k)
-            if len(best) == top_k:
-                return best
-            wanted *= 4  # several templates of few people: look further down
-        return self._best(np.arange(count), scores, top_k)
+    def prepare(self) -> None:
+        """Codes what has been added, where there is enough: else the next search does."""
+        vectors = self._vectors[: self._count]
+        if self._codes is None and self._count > self._exact:
+            self._codes = Codes(vectors)
+        if self._codes is not None and len(self._codes) < self._count:
+            self._codes.append(vectors[len(self._codes) :])
 
-    def _best(self, rows: NDArray[np.int64], scores: NDArray[np.float32], top_k: int) -> tuple[Candidate, ...]:
-        best: dict[str, Candidate] = {}
-        ranked = sorted(zip(-scores, rows, strict=True), key=lambda pair: (pair[0], self._identities[pair[1]]))
-        for negative, row in ranked:
-            identity = self._identities[row]
-            if identity not in best:
-                similarity = float(np.clip(-negative, -1.0, 1.0))
-                best[identity] = Candidate(identity, similarity, self._templates[row])
-                if len(best) == top_k:
-                    break
-        return tuple(best.values())
+    def nearest(self, vector: NDArray[np.float32], count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Numbers (K,) and cosines (K,) of the at most `count` most similar to `vector` (D,), best first."""
+        self.prepare()
+        if self._codes is None:
+            rows, scores = np.arange(self._count), self._vectors[: self._count] @ vector
+        else:
+            rows = self._codes.nearest(vector, max(LOOKED_AT, 20 * count))
+            scores = self._vectors[rows] @ vector
+        if count < len(rows):
+            best = np.argpartition(-scores, count)[:count]
+            rows, scores = rows[best], scores[best]
+        order = np.argsort(-scores, kind="stable")
+        return self._numbers[rows[order]], np.clip(scores[order], -1.0, 1.0)

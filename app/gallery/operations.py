@@ -3,17 +3,26 @@
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, tuple_, update
 
-from app.errors import EncoderMismatch, IdentityExists, UnknownGallery, UnknownIdentity, UnknownTemplate
+from app.errors import (
+    EncoderMismatch,
+    IdentityExists,
+    KeyReused,
+    NameTaken,
+    UnknownGallery,
+    UnknownIdentity,
+    UnknownTemplate,
+)
 from app.gallery.base import (
     DEFAULT_GALLERY,
+    EnrollmentKey,
     GallerySummary,
     Identity,
     IdentityPage,
@@ -26,12 +35,25 @@ from app.gallery.base import (
 from app.gallery.tables import identities, templates
 
 
-def enroll(connection: Connection, new: NewTemplate, if_exists: IfExists) -> tuple[Template, Receipt | None]:
-    """Keeps a template; and what went where REPLACE found somebody. Raises IdentityExists (REJECT), EncoderMismatch."""
-    here = (identities.c.gallery == new.gallery) & (identities.c.identity == new.identity)
+@dataclass(frozen=True)
+class Enrolled:
+    """What an enrolment came to."""
+
+    template: Template
+    fresh: bool  # else an earlier request with the same key has brought it
+    replaced: bool  # others of the same identity are gone
+
+
+def enroll(connection: Connection, new: NewTemplate, if_exists: IfExists) -> Enrolled:
+    """The template, or the one that the same request has brought before; and what is no longer there, where REPLACE
+    found somebody. Raises IdentityExists (REJECT), EncoderMismatch, KeyReused."""
+    earlier = _enrolled_before(connection, new)
+    if earlier is not None:
+        return Enrolled(earlier, False, False)
+    here = _person(new.gallery, new.identity)
     now = datetime.now(UTC)
     template = Template(uuid.uuid4().hex, new.encoder_id, new.detector, new.quality, now)
-    known = connection.scalar(select(identities.c.identity).where(here)) is not None
+    known = _is_known(connection, new.gallery, new.identity)
     replaced = None
     if known and if_exists is IfExists.REJECT:
         raise IdentityExists(new.gallery, new.identity)
@@ -43,8 +65,53 @@ def enroll(connection: Connection, new: NewTemplate, if_exists: IfExists) -> tup
         _insert_identity(connection, new.gallery, new.identity, new.metadata or {}, now)
     elif new.metadata is not None:
         connection.execute(update(identities).where(here).values(metadata=json.dumps(dict(new.metadata))))
-    _insert_template(connection, new.gallery, new.identity, template, new.vector)
-    return template, replaced
+    _insert_template(connection, new.gallery, new.identity, template, new.vector, new.key)
+    return Enrolled(template, True, replaced is not None)
+
+
+def _enrolled_before(connection: Connection, new: NewTemplate) -> Template | None:
+    """By the key. Raises KeyReused where it stands for something else."""
+    if new.key is None:
+        return None
+    same = (templates.c.gallery == new.gallery) & (templates.c.request_key == new.key.key)
+    row = connection.execute(select(templates).where(same)).one_or_none()
+    if row is None:
+        return None
+    if row.request_digest != new.key.digest:
+        raise KeyReused
+    return _template(row)
+
+
+def edit_identity(
+    connection: Connection, gallery: str, identity: str, name: str | None, metadata: Mapping[str, Any] | None
+) -> Identity:
+    """Raises UnknownGallery, UnknownIdentity, NameTaken."""
+    known = find_identity(connection, gallery, identity)
+    kept = known.metadata if metadata is None else metadata
+    if name is None or name == identity:
+        values = {"metadata": json.dumps(dict(kept))}
+        connection.execute(update(identities).where(_person(gallery, identity)).values(**values))
+        return find_identity(connection, gallery, identity)
+    if _is_known(connection, gallery, name):
+        raise NameTaken(gallery, name)
+    _insert_identity(connection, gallery, name, kept, known.created_at)
+    return _move_templates(connection, gallery, identity, name)
+
+
+def merge_identity(connection: Connection, gallery: str, identity: str, into: str) -> Identity:
+    """Raises UnknownGallery, UnknownIdentity, ValueError."""
+    if identity == into:
+        raise ValueError("somebody cannot be merged with themselves")
+    for each in (identity, into):
+        find_identity(connection, gallery, each)
+    return _move_templates(connection, gallery, identity, into)
+
+
+def _move_templates(connection: Connection, gallery: str, identity: str, into: str) -> Identity:
+    theirs = (templates.c.gallery == gallery) & (templates.c.identity == identity)
+    connection.execute(update(templates).where(theirs).values(identity=into))
+    connection.execute(delete(identities).where(_person(gallery, identity)))
+    return find_identity(connection, gallery, into)
 
 
 def find_identity(connection: Connection, gallery: str, identity: str) -> Identity:
@@ -86,10 +153,8 @@ def list_galleries(connection: Connection) -> tuple[GallerySummary, ...]:
 def forget(connection: Connection, gallery: str, identity: str | None, template_id: str | None) -> Receipt:
     """A gallery, an identity or one template. Raises UnknownGallery, UnknownIdentity, UnknownTemplate."""
     check_gallery(connection, gallery)
-    if identity is not None:
-        here = (identities.c.gallery == gallery) & (identities.c.identity == identity)
-        if connection.scalar(select(identities.c.identity).where(here)) is None:
-            raise UnknownIdentity(gallery, identity)
+    if identity is not None and not _is_known(connection, gallery, identity):
+        raise UnknownIdentity(gallery, identity)
     receipt = erase(connection, gallery, identity, template_id)
     if template_id is not None and identity is not None and not receipt.template_ids:
         raise UnknownTemplate(identity, template_id)
@@ -138,20 +203,19 @@ def load_records(connection: Connection, after: Record | None, limit: int) -> tu
     )
 
 
-def restore(connection: Connection, records: Sequence[Record]) -> tuple[Record, ...]:
-    """Keeps those that are not there yet; which. Raises EncoderMismatch."""
+def restore(connection: Connection, records: Sequence[Record]) -> int:
+    """Keeps those that are not there yet; how many. Raises EncoderMismatch."""
     ids = [record.template.template_id for record in records]
     galleries = {record.gallery for record in records}
     known = templates.c.gallery.in_(galleries) & templates.c.template_id.in_(ids)
     there = set(connection.scalars(select(templates.c.template_id).where(known)))
     fresh = tuple(record for record in records if record.template.template_id not in there)
     for record in fresh:
-        here = (identities.c.gallery == record.gallery) & (identities.c.identity == record.identity)
         check_encoder(connection, record.gallery, record.template.encoder_id)
-        if connection.scalar(select(identities.c.identity).where(here)) is None:
+        if not _is_known(connection, record.gallery, record.identity):
             _insert_identity(connection, record.gallery, record.identity, record.metadata, record.enrolled_at)
         _insert_template(connection, record.gallery, record.identity, record.template, record.vector)
-    return fresh
+    return len(fresh)
 
 
 def check_encoder(connection: Connection, gallery: str, encoder_id: str) -> None:
@@ -166,6 +230,14 @@ def check_gallery(connection: Connection, gallery: str) -> None:
     anybody = select(identities.c.identity).where(identities.c.gallery == gallery).limit(1)
     if gallery != DEFAULT_GALLERY and connection.scalar(anybody) is None:
         raise UnknownGallery(gallery)
+
+
+def _person(gallery: str, identity: str) -> ColumnElement[bool]:
+    return (identities.c.gallery == gallery) & (identities.c.identity == identity)
+
+
+def _is_known(connection: Connection, gallery: str, identity: str) -> bool:
+    return connection.scalar(select(identities.c.identity).where(_person(gallery, identity))) is not None
 
 
 def _load(connection: Connection, gallery: str, which: Any, limit: int) -> list[Identity]:
@@ -202,6 +274,14 @@ def _insert_identity(
 
 
 def _insert_template(
-    connection: Connection, gallery: str, identity: str, template: Template, vector: NDArray[np.float32]
+    connection: Connection,
+    gallery: str,
+    identity: str,
+    template: Template,
+    vector: NDArray[np.float32],
+    key: EnrollmentKey | None = None,
 ) -> None:
-    connection.execute(insert(templates).values(gallery=gallery, identity=identity, vector=vector, **asdict(template)))
+    values = {"gallery": gallery, "identity": identity, "vector": vector, **asdict(template)}
+    if key is not None:
+        values |= {"request_key": key.key, "request_digest": key.digest}
+    connection.execute(insert(templates).values(**values))

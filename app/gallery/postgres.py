@@ -4,7 +4,7 @@
 by an advisory lock; those to different galleries do not wait for each other.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -13,7 +13,7 @@ import numpy as np
 from alembic.util import CommandError
 from numpy.typing import NDArray
 from pgvector.sqlalchemy import VECTOR
-from sqlalchemy import Connection, Integer, Row, Select, cast, delete, func, select, text
+from sqlalchemy import Connection, Integer, Select, cast, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -35,6 +35,7 @@ from app.gallery.base import (
     Template,
 )
 from app.gallery.migrate import migrate
+from app.gallery.ranking import best_identities
 from app.gallery.tables import holdings, templates
 
 T = TypeVar("T")
@@ -76,12 +77,12 @@ class PostgresGallery:
 
     async def enroll(self, new: NewTemplate, if_exists: IfExists) -> Template:
         async with self._writing(new.gallery) as connection:
-            template, replaced = await connection.run_sync(operations.enroll, new, if_exists)
-            if replaced:
+            enrolled = await connection.run_sync(operations.enroll, new, if_exists)
+            if enrolled.replaced:
                 await connection.run_sync(_recount, new.gallery)
-            else:
+            elif enrolled.fresh:
                 await connection.execute(_one_more(new))
-        return template
+        return enrolled.template
 
     async def search(
         self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int, only: str | None = None
@@ -110,6 +111,16 @@ class PostgresGallery:
     async def galleries(self) -> tuple[GallerySummary, ...]:
         return await self._read(operations.list_galleries)
 
+    async def edit_identity(
+        self, gallery: str, identity: str, name: str | None, metadata: Mapping[str, Any] | None
+    ) -> Identity:
+        async with self._writing(gallery) as connection:
+            return await connection.run_sync(operations.edit_identity, gallery, identity, name, metadata)
+
+    async def merge_identity(self, gallery: str, identity: str, into: str) -> Identity:
+        async with self._writing(gallery) as connection:
+            return await connection.run_sync(operations.merge_identity, gallery, identity, into)
+
     async def forget_identity(self, gallery: str, identity: str) -> Receipt:
         return await self._forget(gallery, identity, None)
 
@@ -123,16 +134,14 @@ class PostgresGallery:
         return await self._read(partial(operations.load_records, after=after, limit=limit))
 
     async def restore(self, records: Sequence[Record]) -> int:
-        galleries = sorted(
-            {record.gallery for record in records}
-        )  # always in the same order, so that nobody waits in a ring
+        galleries = sorted({record.gallery for record in records})  # in one order, so that nobody waits in a ring
         async with self._connected() as connection:
             for gallery in galleries:
                 await connection.execute(_turn(gallery))
-            fresh = await connection.run_sync(operations.restore, records)
+            new = await connection.run_sync(operations.restore, records)
             for gallery in galleries:
                 await connection.run_sync(_recount, gallery)
-        return len(fresh)
+        return new
 
     async def _forget(self, gallery: str, identity: str | None, template_id: str | None) -> Receipt:
         async with self._writing(gallery) as connection:
@@ -180,16 +189,12 @@ async def _best(
     while True:
         query = _nearest(gallery, vector, only, wanted, indexed)
         rows = (await connection.execute(query)).all()
-        best: dict[str, Row[Any]] = {}
-        for row in sorted(rows, key=lambda row: (row.apart, row.identity)):
-            best.setdefault(row.identity, row)
-        if len(best) >= top_k or len(rows) < wanted or wanted >= size:
-            break
+        found = best_identities(
+            (Candidate(row.identity, float(np.clip(-row.apart, -1.0, 1.0)), row.template_id) for row in rows), top_k
+        )
+        if len(found) >= top_k or len(rows) < wanted or wanted >= size:
+            return found
         wanted *= 4  # several templates of few people: look further down
-    return tuple(
-        Candidate(row.identity, float(np.clip(-row.apart, -1.0, 1.0)), row.template_id)
-        for row in list(best.values())[:top_k]
-    )
 
 
 def _nearest(gallery: str, vector: NDArray[np.float32], only: str | None, wanted: int, indexed: bool) -> Select[Any]:

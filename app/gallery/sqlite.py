@@ -7,7 +7,7 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from alembic.util import CommandError
 from numpy.typing import NDArray
-from sqlalchemy import Connection, create_engine, delete, event, func, insert, select
+from sqlalchemy import Connection, create_engine, delete, event, func, select
 from sqlalchemy.pool import StaticPool
 
 from app.errors import EncoderMismatch, UnknownGallery
@@ -70,7 +70,8 @@ class SqliteGallery:
             self._thread.shutdown()
 
     async def enroll(self, new: NewTemplate, if_exists: IfExists) -> Template:
-        return await self._call(partial(self._enroll, new, if_exists))
+        enroll = partial(operations.enroll, new=new, if_exists=if_exists)
+        return (await self._call(partial(self._write, enroll))).template
 
     async def search(
         self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int, only: str | None = None
@@ -86,6 +87,16 @@ class SqliteGallery:
     async def galleries(self) -> tuple[GallerySummary, ...]:
         return await self._reading(operations.list_galleries)
 
+    async def edit_identity(
+        self, gallery: str, identity: str, name: str | None, metadata: Mapping[str, Any] | None
+    ) -> Identity:
+        edit = partial(operations.edit_identity, gallery=gallery, identity=identity, name=name, metadata=metadata)
+        return await self._call(partial(self._write, edit))
+
+    async def merge_identity(self, gallery: str, identity: str, into: str) -> Identity:
+        merge = partial(operations.merge_identity, gallery=gallery, identity=identity, into=into)
+        return await self._call(partial(self._write, merge))
+
     async def forget_identity(self, gallery: str, identity: str) -> Receipt:
         return await self._call(partial(self._forget, gallery, identity, None))
 
@@ -99,7 +110,7 @@ class SqliteGallery:
         return await self._reading(partial(operations.load_records, after=after, limit=limit))
 
     async def restore(self, records: Sequence[Record]) -> int:
-        return await self._call(partial(self._restore, records))
+        return await self._call(partial(self._write, partial(operations.restore, records=records)))
 
     async def _reading(self, work: Callable[[Connection], T]) -> T:
         return await self._call(partial(self._read, work))
@@ -144,17 +155,9 @@ class SqliteGallery:
         with self._engine.begin() as connection:
             yield connection
 
-    def _enroll(self, new: NewTemplate, if_exists: IfExists) -> Template:
+    def _write(self, work: Callable[[Connection], T]) -> T:
         with self._writing() as connection:
-            template, replaced = operations.enroll(connection, new, if_exists)
-            _tell(connection, (*(replaced.template_ids if replaced else ()), template.template_id))
-        return template
-
-    def _restore(self, records: Sequence[Record]) -> int:
-        with self._writing() as connection:
-            fresh = operations.restore(connection, records)
-            _tell(connection, [record.template.template_id for record in fresh])
-        return len(fresh)
+            return work(connection)
 
     def _search(
         self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int, only: str | None
@@ -167,7 +170,10 @@ class SqliteGallery:
             return SearchResult((), 0, frozenset())
         if set(shelf.encoders) != {encoder_id}:
             raise EncoderMismatch(gallery)
-        found = shelf.index.search(vector.astype(np.float32), top_k, only)
+        if only is None:
+            found = self._follower.search(gallery, vector, top_k)
+        else:
+            found = self._follower.compare(gallery, vector, only)
         return SearchResult(found, len(shelf.index), frozenset(shelf.detectors))
 
     def _read(self, work: Callable[[Connection], T]) -> T:
@@ -177,7 +183,6 @@ class SqliteGallery:
     def _forget(self, gallery: str, identity: str | None, template_id: str | None) -> Receipt:
         with self._writing() as connection:
             receipt = operations.forget(connection, gallery, identity, template_id)
-            _tell(connection, receipt.template_ids)
         # secure_delete has overwritten the pages; this takes the old ones out of the write-ahead log too.
         with self._engine.connect() as connection:
             raw = connection.connection.cursor()
@@ -216,9 +221,3 @@ def _begin(connection: Connection) -> None:
     # A writer takes the lock at once: upgrading a read lock later could fail with no way to wait.
     reading = connection.get_execution_options().get("reading", False)
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-
-def _tell(connection: Connection, template_ids: Sequence[str]) -> None:
-    """Other processes, of what has come and gone."""
-    if template_ids:
-        connection.execute(insert(changes), [{"template_id": each} for each in template_ids])

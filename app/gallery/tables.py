@@ -58,6 +58,7 @@ identities = Table(
     Column("created_at", DateTime, nullable=False),  # UTC
 )
 
+# In SQLite with one column more, `number`: never given twice, and what processes know a template by.
 templates = Table(
     "templates",
     metadata,
@@ -69,16 +70,19 @@ templates = Table(
     Column("quality", Float, nullable=False),
     Column("vector", Embedding, nullable=False),
     Column("created_at", DateTime, nullable=False),  # UTC
+    Column("request_key", Text),  # of the enrolment that brought it, if it had one; only once in a gallery
+    Column("request_digest", Text),  # SHA-256 of what that enrolment asked
     ForeignKeyConstraint(["gallery", "identity"], ["identities.gallery", "identities.identity"], ondelete="CASCADE"),
     Index("templates_by_identity", "gallery", "identity"),
 )
 
-# In SQLite: what happened, in order, for other processes on the same file to follow. Names are in no row of it.
+# In SQLite: which templates have come or gone, in order, for other processes on the same file to follow; triggers
+# write it.
 changes = Table(
     "changes",
     metadata,
     Column("seq", Integer, primary_key=True, autoincrement=True),
-    Column("template_id", Text, nullable=False),
+    Column("number", Integer, nullable=False),
     sqlite_autoincrement=True,
 )
 

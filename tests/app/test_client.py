@@ -21,6 +21,11 @@ def test_the_whole_walk(service: Facetwin, tmp_path: Path) -> None:
     service.enroll("azure", picture(BLUE))
     assert service.identify(photo)["identity"] == "ruby"
     assert [each["identity"] for each in service.identities()] == ["azure", "ruby"]
+    assert service.edit("ruby", name="ruby r", metadata={"badge": 2})["metadata"] == {"badge": 2}
+    again = [service.enroll("rubi", photo, key="k1")["template_id"] for _ in range(2)]
+    assert again[0] == again[1]
+    assert len(service.merge("rubi", "ruby r")["templates"]) == 2
+    service.edit("ruby r", name="ruby")
     assert service.forget("ruby")["identities"] == ["ruby"]
     assert len(service.embed(photo)["embedding"]) == 3
     assert len(service.detect(photo)["faces"]) == 1

@@ -1,68 +1,83 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.gallery.index import VectorIndex
 
 
-def unit(*values: float) -> np.ndarray:
-    vector = np.array(values, np.float32)
-    return vector / np.linalg.norm(vector)
+def units(count: int, dimension: int = 16, seed: int = 0) -> np.ndarray:
+    """Around a direction of their own, as embeddings lie."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.normal(size=(count, dimension)) + 4 * np.eye(dimension)[0]
+    return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True), np.float32)
 
 
-def test_an_identity_scores_its_best_template() -> None:
-    index = VectorIndex(2)
-    index.add("t1", "ada", unit(0, 1))
-    index.add("t2", "ada", unit(1, 0))
-    index.add("t3", "bob", unit(1, 1))
-    first, second = index.search(unit(1, 0), 5)
-    assert (first.identity, first.template_id, round(first.similarity, 5)) == ("ada", "t2", 1.0)
-    assert second.identity == "bob"
-
-
-def test_only_restricts_the_search_to_one_identity() -> None:
-    index = VectorIndex(2)
-    index.add("t1", "ada", unit(0, 1))
-    index.add("t2", "bob", unit(1, 0))
-    assert [each.identity for each in index.search(unit(1, 0), 1, only="ada")] == ["ada"]
-    assert index.search(unit(1, 0), 1, only="eve") == ()
-
-
-def test_many_templates_of_one_person_do_not_hide_the_others() -> None:
-    index = VectorIndex(2)
-    for i in range(200):
-        index.add(f"a{i}", "ada", unit(1, i / 1000))
-    index.add("b", "bob", unit(1, 1))
-    index.add("c", "cat", unit(0, 1))
-    assert [each.identity for each in index.search(unit(1, 0), 3)] == ["ada", "bob", "cat"]
+def test_the_most_similar_come_first_with_their_cosines() -> None:
+    index, vectors = VectorIndex(16), units(100)
+    index.add(np.arange(1000, 1100), vectors)
+    numbers, scores = index.nearest(vectors[7], 3)
+    exact = vectors @ vectors[7]
+    assert numbers.tolist() == (1000 + np.argsort(-exact)[:3]).tolist()
+    np.testing.assert_allclose(scores, np.sort(exact)[::-1][:3], atol=1e-6)
+    assert scores.max() <= 1.0
 
 
 def test_an_empty_index_finds_nobody() -> None:
-    assert VectorIndex(2).search(unit(1, 0), 5) == ()
+    numbers, scores = VectorIndex(16).nearest(units(1)[0], 5)
+    assert len(numbers) == len(scores) == 0
 
 
-operations = st.lists(st.tuples(st.sampled_from(["add", "remove"]), st.integers(0, 12)), max_size=60)
+def test_codes_find_whom_an_exact_search_finds_and_scores_stay_exact() -> None:
+    vectors, probes = units(5000), units(200, seed=1)
+    exact, coded = VectorIndex(16), VectorIndex(16, exact=1000)
+    for index in (exact, coded):
+        index.add(np.arange(3000), vectors[:3000])
+        index.prepare()
+        index.add(np.arange(3000, 5000), vectors[3000:])  # coded with levels that were learnt before
+    for probe in probes:
+        numbers, scores = coded.nearest(probe, 1)
+        expected, exactly = exact.nearest(probe, 1)
+        assert numbers.tolist() == expected.tolist()
+        assert scores == pytest.approx(exactly, abs=1e-6)
+
+
+def test_nothing_of_a_removed_vector_stays_in_memory() -> None:
+    index, vectors = VectorIndex(16), units(300)
+    index.add(np.arange(300), vectors)
+    held = index._vectors
+    index.remove([299, 5])
+    assert not held[298:300].any()
+    np.testing.assert_array_equal(held[5], vectors[298])
+
+
+def test_where_few_are_left_every_one_is_compared_again() -> None:
+    index, vectors = VectorIndex(16, exact=100), units(150)
+    index.add(np.arange(150), vectors)
+    index.prepare()
+    assert index._codes is not None
+    index.remove(range(120))
+    assert index._codes is None
+    assert index.nearest(vectors[130], 1)[0].tolist() == [130]
+
+
+operations = st.lists(st.tuples(st.sampled_from(["add", "remove"]), st.sets(st.integers(0, 60))), max_size=12)
 
 
 @settings(max_examples=60, deadline=None)
-@given(operations)
-def test_after_any_sequence_it_answers_like_a_plain_dictionary(steps: list[tuple[str, int]]) -> None:
-    rng = np.random.default_rng(0)
-    vectors = [unit(*rng.normal(size=3)) for _ in range(13)]
-    index, plain = VectorIndex(3), {}
-    for action, number in steps:
+@given(operations, st.sampled_from([20, 1000]))
+def test_after_any_sequence_it_answers_like_a_plain_dictionary(steps: list[tuple[str, set[int]]], exact: int) -> None:
+    vectors, probe = units(61), units(1, seed=1)[0]
+    index, plain = VectorIndex(16, exact), set[int]()
+    for action, numbers in steps:
         if action == "add":
-            index.add(f"t{number}", f"p{number % 4}", vectors[number])
-            plain[f"t{number}"] = number
+            fresh = sorted(numbers - plain)
+            index.add(np.array(fresh, np.int64), vectors[fresh])
+            plain |= numbers
         else:
-            index.remove(f"t{number}")
-            plain.pop(f"t{number}", None)
-    probe = unit(1, 2, 3)
-    expected: dict[str, float] = {}
-    for number in plain.values():
-        person, score = f"p{number % 4}", float(vectors[number] @ probe)
-        expected[person] = max(score, expected.get(person, -2))
-    found = {each.identity: each.similarity for each in index.search(probe, 10)}
-    assert len(index) == len(plain)
-    assert found.keys() == expected.keys()
-    np.testing.assert_allclose([found[name] for name in expected], list(expected.values()), atol=1e-6)
+            index.remove(numbers)
+            plain -= numbers
+        found, scores = index.nearest(probe, 100)
+        assert len(index) == len(plain)
+        assert set(found.tolist()) == plain
+        np.testing.assert_allclose(scores, vectors[found] @ probe, atol=1e-6)

@@ -3,14 +3,18 @@
 import asyncio
 import sqlite3
 import stat
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import create_engine, inspect, text
 
-from app.gallery import open_gallery
+from app.gallery import follower, open_gallery
 from app.gallery.base import GalleryError, IfExists
+from app.gallery.index import VectorIndex
 from app.gallery.sqlite import SqliteGallery
+from app.gallery.tables import holdings, metadata
 from tests.contracts.galleries import ENCODER, new, vector
 
 pytestmark = pytest.mark.anyio
@@ -82,10 +86,6 @@ async def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
 
 async def test_the_tables_are_what_the_migrations_make(tmp_path: Path) -> None:
-    from sqlalchemy import create_engine, inspect
-
-    from app.gallery.tables import holdings, metadata
-
     path = tmp_path / "gallery.db"
     await (await SqliteGallery.open(path)).close()
     engine = create_engine(f"sqlite:///{path}")
@@ -94,6 +94,8 @@ async def test_the_tables_are_what_the_migrations_make(tmp_path: Path) -> None:
         columns = {
             column["name"]: (str(column["type"]), column["nullable"]) for column in found.get_columns(table.name)
         }
+        if table.name == "templates":
+            assert columns.pop("number") == ("INTEGER", False)
         assert columns == {
             column.name: (column.type.compile(engine.dialect), bool(column.nullable)) for column in table.columns
         }
@@ -113,3 +115,51 @@ async def test_many_writers_at_once_all_get_their_turn(tmp_path: Path) -> None:
     for gallery in galleries:
         assert (await gallery.search("default", np.ones(8, np.float32), ENCODER, 1)).size == 30
         await gallery.close()
+
+
+async def test_a_gallery_of_an_older_version_is_taken_over_whole(tmp_path: Path) -> None:
+    path = tmp_path / "gallery.db"
+    await (await SqliteGallery.open(path)).close()
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:  # as version 0002 left it
+        for statement in (
+            "DROP TABLE templates",
+            "DROP TABLE changes",
+            "CREATE TABLE templates (template_id TEXT PRIMARY KEY, gallery TEXT NOT NULL, identity TEXT NOT NULL, "
+            "encoder_id TEXT NOT NULL, detector TEXT NOT NULL, quality FLOAT NOT NULL, vector BLOB NOT NULL, "
+            "created_at DATETIME NOT NULL)",
+            "CREATE INDEX templates_by_identity ON templates (gallery, identity)",
+            "CREATE TABLE changes (seq INTEGER PRIMARY KEY AUTOINCREMENT, template_id TEXT NOT NULL)",
+            "UPDATE alembic_version SET version_num = '0002'",
+            "INSERT INTO identities VALUES ('default', 'ada', '{}', '2026-01-01 00:00:00.000000')",
+        ):
+            connection.execute(text(statement))
+        values = {"id": "t1", "encoder": ENCODER, "vector": vector(1).tobytes(), "at": "2026-01-01 00:00:00.000000"}
+        insert = "INSERT INTO templates VALUES (:id, 'default', 'ada', :encoder, 'mtcnn', 0.5, :vector, :at)"
+        connection.execute(text(insert), values)
+    engine.dispose()
+    gallery = await SqliteGallery.open(path)
+    found = await gallery.search("default", vector(1), ENCODER, 1)
+    assert [(each.identity, each.template_id) for each in found.candidates] == [("ada", "t1")]
+    await gallery.enroll(new("ada", 2), IfExists.ADD)
+    assert (await gallery.forget_identity("default", "ada")).template_ids[0] == "t1"
+    await gallery.close()
+
+
+async def test_above_the_exact_size_another_process_is_followed_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "VectorIndex", partial(VectorIndex, exact=30))
+    path = tmp_path / "gallery.db"
+    writer, reader = await SqliteGallery.open(path), await SqliteGallery.open(path)
+    for number in range(60):
+        await writer.enroll(new(f"p{number}", number), IfExists.REJECT)
+        found = await reader.search("default", vector(number), ENCODER, 1)
+        assert found.candidates[0].identity == f"p{number}"
+    for number in range(0, 60, 7):
+        await writer.forget_identity("default", f"p{number}")
+        found = await reader.search("default", vector(number), ENCODER, 60)
+        assert f"p{number}" not in {each.identity for each in found.candidates}
+        assert len(found.candidates) == found.size
+    await writer.close()
+    await reader.close()

@@ -1,4 +1,5 @@
 from fastapi.testclient import TestClient
+from httpx import Response
 
 from tests.app.api.test_faces import enroll, identify
 from tests.fakes import BLUE, RED, REDDISH, picture
@@ -38,3 +39,47 @@ def test_galleries_are_listed_searched_and_erased_apart(client: TestClient) -> N
 def test_a_name_with_spaces_and_accents_is_one_name(client: TestClient) -> None:
     enroll(client, " Zoë van der Berg ", picture(RED))
     assert client.get("/identities/Zoë van der Berg").json()["identity"] == "Zoë van der Berg"
+
+
+def test_a_person_gets_another_name_and_other_metadata(client: TestClient) -> None:
+    enroll(client, "ruby", picture(RED), metadata='{"badge": 1}')
+    enroll(client, "azure", picture(BLUE))
+    edited = client.patch("/identities/ruby", json={"identity": "scarlet"})
+    assert (edited.status_code, edited.json()["identity"], edited.json()["metadata"]) == (200, "scarlet", {"badge": 1})
+    assert identify(client, picture(REDDISH)).json()["identity"] == "scarlet"
+    assert client.patch("/identities/scarlet", json={"metadata": {}}).json()["metadata"] == {}
+    taken = client.patch("/identities/scarlet", json={"identity": "azure"})
+    assert (taken.status_code, taken.json()["code"]) == (409, "identity_exists")
+    for wrong in ({}, {"identity": "a/b"}, {"name": "x"}, {"metadata": {"x": "y" * 20_000}}):
+        refused = client.patch("/identities/scarlet", json=wrong)
+        assert (refused.status_code, refused.json()["code"]) == (400, "malformed_request")
+    assert client.patch("/identities/ruby", json={"identity": "x"}).json()["code"] == "unknown_identity"
+
+
+def test_two_names_of_one_person_become_one(client: TestClient) -> None:
+    enroll(client, "ruby", picture(RED))
+    enroll(client, "scarlet", picture(REDDISH))
+    assert identify(client, picture(RED)).json()["decision"] == "ambiguous"
+    merged = client.post("/identities/scarlet/merge", json={"into": "ruby"})
+    assert (merged.status_code, len(merged.json()["templates"])) == (200, 2)
+    assert identify(client, picture(RED)).json()["identity"] == "ruby"
+    itself = client.post("/identities/ruby/merge", json={"into": "ruby"})
+    assert (itself.status_code, itself.json()["errors"][0]["field"]) == (400, "into")
+    assert client.post("/identities/ruby/merge", json={"into": "eve"}).json()["code"] == "unknown_identity"
+
+
+def test_an_enrolment_sent_again_with_its_key_is_done_once(client: TestClient) -> None:
+    def send(key: str, **other: str) -> Response:
+        fields = {"identity": "ruby", **other}
+        headers = {"Idempotency-Key": key}
+        answer: Response = client.post("/enroll", files={"image": picture(RED)}, data=fields, headers=headers)
+        return answer
+
+    first, second = send("one"), send("one")
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json()["template_id"] == second.json()["template_id"]
+    other = send("one", if_exists="add")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert send("two").json()["code"] == "identity_exists"
+    assert send("").json()["code"] == "malformed_request"
+    assert len(client.get("/identities/ruby").json()["templates"]) == 1

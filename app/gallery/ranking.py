@@ -1,0 +1,13 @@
+"""From templates to identities."""
+
+from collections.abc import Iterable
+
+from app.gallery.base import Candidate
+
+
+def best_identities(templates: Iterable[Candidate], top_k: int) -> tuple[Candidate, ...]:
+    """The best template of each of the `top_k` most similar identities, most similar first; equal ones by name."""
+    best: dict[str, Candidate] = {}
+    for each in sorted(templates, key=lambda each: (-each.similarity, each.identity)):
+        best.setdefault(each.identity, each)
+    return tuple(best.values())[:top_k]
