@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export UV_SYSTEM_CERTS ?= 1
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
-.PHONY: serve test check bench data clean image-check
+.PHONY: serve test check bench bench-gallery data clean image-check
 
 serve: $(VENV)/.serve ## install what serving needs and start the service
 	$(BIN)/facetwin serve $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
@@ -22,6 +22,9 @@ check: $(VENV)/.dev ## style, types, import rules
 
 bench: $(VENV)/.dev .venv-peers/.done ## how fast the service is on this machine, beside others
 	$(BIN)/python -m benchmarks
+
+bench-gallery: $(VENV)/.dev ## how fast galleries of up to a million templates are, beside libraries
+	$(BIN)/python -m benchmarks.gallery
 
 data: $(VENV)/.dev ## download LFW to data/ (180 MB, hash checked)
 	$(BIN)/python -m training download data

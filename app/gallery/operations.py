@@ -219,9 +219,10 @@ def restore(connection: Connection, records: Sequence[Record]) -> int:
 
 
 def check_encoder(connection: Connection, gallery: str, encoder_id: str) -> None:
-    """Raises EncoderMismatch where a template of another encoder is in the gallery."""
-    other = select(templates.c.template_id).where(templates.c.gallery == gallery, templates.c.encoder_id != encoder_id)
-    if connection.scalar(other.limit(1)) is not None:
+    """Raises EncoderMismatch where a gallery holds templates of another encoder: one tells of all, since no other ever
+    comes in."""
+    held = connection.scalar(select(templates.c.encoder_id).where(templates.c.gallery == gallery).limit(1))
+    if held not in (None, encoder_id):
         raise EncoderMismatch(gallery)
 
 

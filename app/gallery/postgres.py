@@ -4,19 +4,36 @@
 by an advisory lock; those to different galleries do not wait for each other.
 """
 
+import math
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache, partial
 from typing import Any, Final, TypeVar
 
 import numpy as np
 from alembic.util import CommandError
 from numpy.typing import NDArray
-from pgvector.sqlalchemy import VECTOR
-from sqlalchemy import Connection, Integer, Select, cast, delete, func, select, text
+from pgvector.psycopg import register_vector_async
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Float,
+    Integer,
+    Select,
+    bindparam,
+    cast,
+    delete,
+    event,
+    func,
+    literal_column,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.errors import EncoderMismatch, GalleryUnavailable, UnknownGallery
 from app.gallery import operations
@@ -36,41 +53,46 @@ from app.gallery.base import (
 )
 from app.gallery.migrate import migrate
 from app.gallery.ranking import best_identities
-from app.gallery.tables import holdings, templates
+from app.gallery.tables import PgVector, holdings, templates
 
 T = TypeVar("T")
 
 EXACT: Final = 20_000  # templates of a gallery up to which every one is compared
 INDEXED: Final = 128  # numbers of the vectors that have an index; others are compared one by one
 LOOKED_AT: Final = 200  # templates that the index compares at least: hnsw.ef_search
+IDLE_SECONDS: Final = 1.0
 MIGRATING: Final = 7_270_727  # names the lock under which one service migrates and the others wait
 
 
 class PostgresGallery:
     """Implements app.gallery.base.Gallery. Open it with `PostgresGallery.open(url)`."""
 
-    def __init__(self, url: str) -> None:
-        # Times are UTC without saying so, as in SQLite.
-        options = {"options": "-c timezone=UTC", "connect_timeout": 10}
-        address = url.replace("postgresql://", "postgresql+psycopg://", 1)
-        self._engine = create_async_engine(address, pool_pre_ping=True, connect_args=options, hide_parameters=True)
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        # A search reads in single statements: a transaction around them would only cost time.
+        self._searching = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @classmethod
     async def open(cls, url: str) -> "PostgresGallery":
         """Makes the tables or migrates them. Raises GalleryError, which never tells the password."""
-        gallery = cls(url)
+        first = _engine(url)
         try:
-            async with gallery._engine.begin() as connection:
+            async with first.begin() as connection:
                 await connection.execute(select(func.pg_advisory_xact_lock(MIGRATING)))
                 await connection.execute(text("CREATE EXTENSION IF NOT EXISTS vector"))
                 await connection.run_sync(migrate)
         except CommandError as error:
-            await gallery.close()
             raise GalleryError(f"The gallery's tables were made by a newer facetwin: {error}") from error
         except DBAPIError as error:
-            await gallery.close()
             raise GalleryError(f"The PostgreSQL gallery cannot be opened: {_reason(error)}") from error
-        return gallery
+        finally:
+            await first.dispose()
+        engine = _engine(url)
+        # The type is known to the database only now.
+        event.listen(engine.sync_engine, "connect", lambda made, _: made.run_async(register_vector_async))
+        event.listen(engine.sync_engine, "checkin", _note_time)
+        event.listen(engine.sync_engine, "checkout", partial(_ping_if_idle, engine.dialect))
+        return cls(engine)
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -87,8 +109,8 @@ class PostgresGallery:
     async def search(
         self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int, only: str | None = None
     ) -> SearchResult:
-        async with self._connected() as connection:
-            held = (await connection.execute(select(holdings).where(holdings.c.gallery == gallery))).all()
+        async with self._connected(self._searching.connect) as connection:
+            held = (await connection.execute(_HELD, {"of": gallery})).all()
             if not held:
                 if gallery != DEFAULT_GALLERY:
                     raise UnknownGallery(gallery)
@@ -97,8 +119,6 @@ class PostgresGallery:
                 raise EncoderMismatch(gallery)
             size = sum(row.templates for row in held)
             indexed = only is None and size > EXACT and len(vector) == INDEXED
-            if indexed:
-                await connection.execute(_LOOK_FURTHER)
             found = await _best(connection, gallery, vector, top_k, only, size, indexed)
         return SearchResult(found, size, frozenset(row.detector for row in held))
 
@@ -160,19 +180,38 @@ class PostgresGallery:
             yield connection
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[AsyncConnection]:
-        """Inside a transaction, committed at the end. Raises GalleryUnavailable where the database is out of reach."""
+    async def _connected(
+        self, connect: Callable[[], AbstractAsyncContextManager[AsyncConnection]] | None = None
+    ) -> AsyncIterator[AsyncConnection]:
+        """By default inside a transaction, committed at the end. Raises GalleryUnavailable where the database is out of
+        reach."""
         try:
-            async with self._engine.begin() as connection:
+            async with (connect or self._engine.begin)() as connection:
                 yield connection
         except OperationalError as error:
             raise GalleryUnavailable(_reason(error)) from error
 
 
-# The index alone would return the nearest of all galleries: it goes on until enough are of this one.
-_LOOK_FURTHER: Final = text(
-    f"SELECT set_config('hnsw.iterative_scan', 'strict_order', true), set_config('hnsw.ef_search', '{LOOKED_AT}', true)"
-)
+def _engine(url: str) -> AsyncEngine:
+    # Times are UTC without saying so, as in SQLite. The index alone would return the nearest of all galleries: it goes
+    # on until enough are of this one.
+    chosen = {"timezone": "UTC", "hnsw.iterative_scan": "strict_order", "hnsw.ef_search": LOOKED_AT}
+    options = {"options": " ".join(f"-c {name}={value}" for name, value in chosen.items()), "connect_timeout": 10}
+    address = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    return create_async_engine(address, connect_args=options, hide_parameters=True)
+
+
+def _note_time(_made: Any, record: ConnectionPoolEntry) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _ping_if_idle(dialect: Dialect, made: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+    """A connection that nobody has used for a while may be dead: SQLAlchemy then makes another one."""
+    if time.monotonic() - record.info.get("used", math.inf) > IDLE_SECONDS:
+        try:
+            dialect.do_ping(made)
+        except dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError from error
 
 
 async def _best(
@@ -184,29 +223,34 @@ async def _best(
     size: int,
     indexed: bool,
 ) -> tuple[Candidate, ...]:
-    """The best template of each of the `top_k` most similar identities, most similar first; equal ones by name."""
     wanted = 4 * top_k
+    query = _nearest(indexed, only is not None)
     while True:
-        query = _nearest(gallery, vector, only, wanted, indexed)
-        rows = (await connection.execute(query)).all()
+        asked = {"of": gallery, "probe": vector, "wanted": wanted, "only": only}
+        rows = (await connection.execute(query, asked)).all()
         found = best_identities(
-            (Candidate(row.identity, float(np.clip(-row.apart, -1.0, 1.0)), row.template_id) for row in rows), top_k
+            (Candidate(who, min(max(-apart, -1.0), 1.0), which) for who, which, apart in rows), top_k
         )
         if len(found) >= top_k or len(rows) < wanted or wanted >= size:
             return found
         wanted *= 4  # several templates of few people: look further down
 
 
-def _nearest(gallery: str, vector: NDArray[np.float32], only: str | None, wanted: int, indexed: bool) -> Select[Any]:
-    kept: Any = cast(templates.c.vector, VECTOR(INDEXED) if indexed else VECTOR())
-    apart = kept.max_inner_product(vector)  # minus the cosine of unit vectors
-    query = select(templates.c.identity, templates.c.template_id, apart.label("apart"))
-    query = query.where(templates.c.gallery == gallery)
+_HELD: Final = select(holdings).where(holdings.c.gallery == bindparam("of"))
+
+
+@cache
+def _nearest(indexed: bool, of_one: bool) -> Select[Any]:
+    """Made once: that takes SQLAlchemy as long as PostgreSQL needs for the search of a small gallery."""
+    kept = cast(templates.c.vector, PgVector(INDEXED if indexed else None))
+    # Minus the inner product, which is the cosine of unit vectors.
+    apart = kept.op("<#>", return_type=Float())(bindparam("probe", type_=PgVector()))
+    query = select(templates.c.identity, templates.c.template_id, apart).where(templates.c.gallery == bindparam("of"))
     if indexed:
-        query = query.where(func.vector_dims(templates.c.vector) == INDEXED)  # as the index says
-    if only is not None:
-        query = query.where(templates.c.identity == only)
-    return query.order_by(apart).limit(wanted)
+        query = query.where(func.vector_dims(templates.c.vector) == literal_column(str(INDEXED)))  # as the index says
+    if of_one:
+        query = query.where(templates.c.identity == bindparam("only"))
+    return query.order_by(apart).limit(bindparam("wanted", type_=Integer()))
 
 
 def _turn(gallery: str) -> Select[Any]:

@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import replace
 
-import numpy as np
 import psycopg
 import pytest
 
@@ -44,16 +43,12 @@ async def test_the_index_finds_the_nearest_of_its_own_gallery(
 async def test_the_index_is_used_for_what_it_is_there_for(postgres_url: str) -> None:
     gallery = await PostgresGallery.open(postgres_url)
     await gallery.enroll(long("ada", 1), IfExists.REJECT)
-    query = postgres._nearest("default", vector(1, INDEXED), None, 5, indexed=True)
+    query = postgres._nearest(indexed=True, of_one=False)
     async with gallery._engine.connect() as connection:
         await connection.exec_driver_sql("SET enable_seqscan = off")
         await connection.exec_driver_sql("SET enable_sort = off")
-        compiled = query.compile(dialect=connection.dialect)
-        values = {
-            name: str(value.tolist()) if isinstance(value, np.ndarray) else value
-            for name, value in compiled.params.items()
-        }
-        plan = await connection.exec_driver_sql(f"EXPLAIN {compiled}", values)
+        asked = {"of": "default", "probe": vector(1, INDEXED), "wanted": 5}
+        plan = await connection.exec_driver_sql(f"EXPLAIN {query.compile(dialect=connection.dialect)}", asked)
         assert "templates_by_vector" in "\n".join(line for (line,) in plan)
     await gallery.close()
 
@@ -92,6 +87,20 @@ async def test_a_server_out_of_reach_is_told_without_the_password() -> None:
     with pytest.raises(GalleryError, match="cannot be opened") as refused:
         await open_gallery("postgresql://ada:secret-word@127.0.0.1:9/gallery")
     assert "secret-word" not in str(refused.value)
+
+
+async def test_a_connection_that_died_while_nobody_used_it_is_replaced_unnoticed(
+    postgres: str, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.gallery.postgres.IDLE_SECONDS", 0.05)
+    gallery = await PostgresGallery.open(postgres_url)
+    await gallery.enroll(new("ada", 1), IfExists.REJECT)
+    name = postgres_url.split("?")[0].rsplit("/", 1)[1]
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+    await asyncio.sleep(0.1)
+    assert (await gallery.search("default", vector(1), ENCODER, 1)).size == 1
+    await gallery.close()
 
 
 async def test_a_server_that_goes_away_is_told_and_forgiven(postgres: str, postgres_url: str) -> None:
