@@ -77,7 +77,8 @@ def bare_postgres(url: str) -> Search:
     import psycopg
     from pgvector.psycopg import register_vector
 
-    from app.gallery.postgres import EXACT, INDEXED, LOOKED_AT
+    from app.gallery.connections import LOOKED_AT
+    from app.gallery.postgres import EXACT, INDEXED
 
     connection = psycopg.connect(url, autocommit=True)
     register_vector(connection)

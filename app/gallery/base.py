@@ -173,6 +173,10 @@ class Gallery(Protocol):
         """Everybody in it. Raises UnknownGallery."""
         ...
 
+    async def flaws(self) -> tuple[str, ...]:
+        """What is wrong with the store itself, in words; reads all of it."""
+        ...
+
     async def records(self, after: Record | None, limit: int) -> tuple[Record, ...]:
         """Of all galleries, by gallery, identity and template id: those after `after`, at most `limit`."""
         ...

@@ -4,8 +4,6 @@
 by an advisory lock; those to different galleries do not wait for each other.
 """
 
-import math
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache, partial
@@ -14,29 +12,25 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from alembic.util import CommandError
 from numpy.typing import NDArray
-from pgvector.psycopg import register_vector_async
 from sqlalchemy import (
     Connection,
-    Dialect,
     Float,
     Integer,
     Select,
     bindparam,
     cast,
     delete,
-    event,
     func,
     literal_column,
     select,
     text,
 )
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.errors import EncoderMismatch, GalleryUnavailable, UnknownGallery
-from app.gallery import operations
+from app.gallery import lookups, operations
 from app.gallery.base import (
     DEFAULT_GALLERY,
     Candidate,
@@ -51,16 +45,15 @@ from app.gallery.base import (
     SearchResult,
     Template,
 )
+from app.gallery.connections import open_engine
 from app.gallery.migrate import migrate
 from app.gallery.ranking import best_identities
 from app.gallery.tables import PgVector, holdings, templates
 
 T = TypeVar("T")
 
-EXACT: Final = 20_000  # templates of a gallery up to which every one is compared
+EXACT: Final = 50_000  # templates of a gallery up to which every one is compared
 INDEXED: Final = 128  # numbers of the vectors that have an index; others are compared one by one
-LOOKED_AT: Final = 200  # templates that the index compares at least: hnsw.ef_search
-IDLE_SECONDS: Final = 1.0
 MIGRATING: Final = 7_270_727  # names the lock under which one service migrates and the others wait
 
 
@@ -75,7 +68,7 @@ class PostgresGallery:
     @classmethod
     async def open(cls, url: str) -> "PostgresGallery":
         """Makes the tables or migrates them. Raises GalleryError, which never tells the password."""
-        first = _engine(url)
+        first = open_engine(url, vectors=False)  # the type comes into being only now
         try:
             async with first.begin() as connection:
                 await connection.execute(select(func.pg_advisory_xact_lock(MIGRATING)))
@@ -87,12 +80,7 @@ class PostgresGallery:
             raise GalleryError(f"The PostgreSQL gallery cannot be opened: {_reason(error)}") from error
         finally:
             await first.dispose()
-        engine = _engine(url)
-        # The type is known to the database only now.
-        event.listen(engine.sync_engine, "connect", lambda made, _: made.run_async(register_vector_async))
-        event.listen(engine.sync_engine, "checkin", _note_time)
-        event.listen(engine.sync_engine, "checkout", partial(_ping_if_idle, engine.dialect))
-        return cls(engine)
+        return cls(open_engine(url, vectors=True))
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -123,13 +111,13 @@ class PostgresGallery:
         return SearchResult(found, size, frozenset(row.detector for row in held))
 
     async def identity(self, gallery: str, identity: str) -> Identity:
-        return await self._read(partial(operations.find_identity, gallery=gallery, identity=identity))
+        return await self._read(partial(lookups.find_identity, gallery=gallery, identity=identity))
 
     async def identities(self, gallery: str, after: str | None, limit: int) -> IdentityPage:
-        return await self._read(partial(operations.list_identities, gallery=gallery, after=after, limit=limit))
+        return await self._read(partial(lookups.list_identities, gallery=gallery, after=after, limit=limit))
 
     async def galleries(self) -> tuple[GallerySummary, ...]:
-        return await self._read(operations.list_galleries)
+        return await self._read(lookups.list_galleries)
 
     async def edit_identity(
         self, gallery: str, identity: str, name: str | None, metadata: Mapping[str, Any] | None
@@ -150,8 +138,11 @@ class PostgresGallery:
     async def forget_gallery(self, gallery: str) -> Receipt:
         return await self._forget(gallery, None, None)
 
+    async def flaws(self) -> tuple[str, ...]:
+        return await self._read(_flaws)
+
     async def records(self, after: Record | None, limit: int) -> tuple[Record, ...]:
-        return await self._read(partial(operations.load_records, after=after, limit=limit))
+        return await self._read(partial(lookups.load_records, after=after, limit=limit))
 
     async def restore(self, records: Sequence[Record]) -> int:
         galleries = sorted({record.gallery for record in records})  # in one order, so that nobody waits in a ring
@@ -190,28 +181,6 @@ class PostgresGallery:
                 yield connection
         except OperationalError as error:
             raise GalleryUnavailable(_reason(error)) from error
-
-
-def _engine(url: str) -> AsyncEngine:
-    # Times are UTC without saying so, as in SQLite. The index alone would return the nearest of all galleries: it goes
-    # on until enough are of this one.
-    chosen = {"timezone": "UTC", "hnsw.iterative_scan": "strict_order", "hnsw.ef_search": LOOKED_AT}
-    options = {"options": " ".join(f"-c {name}={value}" for name, value in chosen.items()), "connect_timeout": 10}
-    address = url.replace("postgresql://", "postgresql+psycopg://", 1)
-    return create_async_engine(address, connect_args=options, hide_parameters=True)
-
-
-def _note_time(_made: Any, record: ConnectionPoolEntry) -> None:
-    record.info["used"] = time.monotonic()
-
-
-def _ping_if_idle(dialect: Dialect, made: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
-    """A connection that nobody has used for a while may be dead: SQLAlchemy then makes another one."""
-    if time.monotonic() - record.info.get("used", math.inf) > IDLE_SECONDS:
-        try:
-            dialect.do_ping(made)
-        except dialect.loaded_dbapi.Error as error:
-            raise DisconnectionError from error
 
 
 async def _best(
@@ -270,6 +239,15 @@ def _recount(connection: Connection, gallery: str) -> None:
     kinds = (templates.c.gallery, templates.c.encoder_id, templates.c.detector)
     counted = select(*kinds, cast(func.count(), Integer)).where(templates.c.gallery == gallery).group_by(*kinds)
     connection.execute(insert(holdings).from_select(list(holdings.columns.keys()), counted))
+
+
+def _flaws(connection: Connection) -> tuple[str, ...]:
+    kinds = (templates.c.gallery, templates.c.encoder_id, templates.c.detector)
+    counted = set(connection.execute(select(*kinds, func.count()).group_by(*kinds)).tuples())
+    noted = set(connection.execute(select(holdings)).tuples())
+    if counted == noted:
+        return ()
+    return ("The number of templates noted in `holdings` is not that of those that are there.",)
 
 
 def _reason(error: DBAPIError) -> str:

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, create_engine, delete, event, func, select
 from sqlalchemy.pool import StaticPool
 
 from app.errors import EncoderMismatch, UnknownGallery
-from app.gallery import operations
+from app.gallery import lookups, operations
 from app.gallery.base import (
     DEFAULT_GALLERY,
     GalleryError,
@@ -79,13 +79,13 @@ class SqliteGallery:
         return await self._call(partial(self._search, gallery, vector, encoder_id, top_k, only))
 
     async def identity(self, gallery: str, identity: str) -> Identity:
-        return await self._reading(partial(operations.find_identity, gallery=gallery, identity=identity))
+        return await self._reading(partial(lookups.find_identity, gallery=gallery, identity=identity))
 
     async def identities(self, gallery: str, after: str | None, limit: int) -> IdentityPage:
-        return await self._reading(partial(operations.list_identities, gallery=gallery, after=after, limit=limit))
+        return await self._reading(partial(lookups.list_identities, gallery=gallery, after=after, limit=limit))
 
     async def galleries(self) -> tuple[GallerySummary, ...]:
-        return await self._reading(operations.list_galleries)
+        return await self._reading(lookups.list_galleries)
 
     async def edit_identity(
         self, gallery: str, identity: str, name: str | None, metadata: Mapping[str, Any] | None
@@ -106,8 +106,11 @@ class SqliteGallery:
     async def forget_gallery(self, gallery: str) -> Receipt:
         return await self._call(partial(self._forget, gallery, None, None))
 
+    async def flaws(self) -> tuple[str, ...]:
+        return await self._reading(_flaws)
+
     async def records(self, after: Record | None, limit: int) -> tuple[Record, ...]:
-        return await self._reading(partial(operations.load_records, after=after, limit=limit))
+        return await self._reading(partial(lookups.load_records, after=after, limit=limit))
 
     async def restore(self, records: Sequence[Record]) -> int:
         return await self._call(partial(self._write, partial(operations.restore, records=records)))
@@ -215,6 +218,12 @@ def _write_ahead(cursor: sqlite3.Cursor) -> None:
             time.sleep(0.01)
         else:
             return
+
+
+def _flaws(connection: Connection) -> tuple[str, ...]:
+    damage = [line for (line,) in connection.exec_driver_sql("PRAGMA integrity_check") if line != "ok"]
+    orphans = len(connection.exec_driver_sql("PRAGMA foreign_key_check").all())
+    return tuple(damage) + ((f"{orphans} templates are nobody's.",) if orphans else ())
 
 
 def _begin(connection: Connection) -> None:

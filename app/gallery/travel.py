@@ -44,7 +44,8 @@ async def import_lines(gallery: Gallery, lines: Iterable[str]) -> tuple[int, int
 
 async def problems_of(gallery: Gallery) -> list[str]:
     """What is wrong with a store, in words, without names of people."""
-    problems = [
+    problems = list(await gallery.flaws())
+    problems += [
         f"The gallery {each.gallery!r} holds templates of {len(each.encoder_ids)} encoders, which cannot be compared."
         for each in await gallery.galleries()
         if len(each.encoder_ids) > 1

@@ -92,7 +92,7 @@ async def test_a_server_out_of_reach_is_told_without_the_password() -> None:
 async def test_a_connection_that_died_while_nobody_used_it_is_replaced_unnoticed(
     postgres: str, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.gallery.postgres.IDLE_SECONDS", 0.05)
+    monkeypatch.setattr("app.gallery.connections.IDLE_SECONDS", 0.05)
     gallery = await PostgresGallery.open(postgres_url)
     await gallery.enroll(new("ada", 1), IfExists.REJECT)
     name = postgres_url.split("?")[0].rsplit("/", 1)[1]

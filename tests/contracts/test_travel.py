@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psycopg
 import pytest
 
 from app.errors import EncoderMismatch
@@ -93,11 +94,22 @@ async def test_a_store_with_two_encoders_and_a_broken_vector_is_told_of(tmp_path
     import sqlite3
 
     with sqlite3.connect(path) as raw:
+        raw.execute("DELETE FROM identities WHERE identity = 'ada'")
         raw.execute("UPDATE templates SET vector = zeroblob(32) WHERE template_id = ?", (template,))
         raw.execute("UPDATE templates SET encoder_id = 'x' WHERE identity = 'Ärna'")
     raw.close()
     gallery = await open_gallery(f"sqlite:///{path}")
     problems = "\n".join(await problems_of(gallery))
     assert "2 encoders" in problems
+    assert "are nobody's" in problems
     assert f"template {template} has not the length 1" in problems
+    await gallery.close()
+
+
+async def test_a_wrong_count_in_postgresql_is_told_of(postgres_url: str) -> None:
+    gallery = await filled(postgres_url)
+    assert await problems_of(gallery) == []
+    with psycopg.connect(postgres_url, autocommit=True) as raw:
+        raw.execute("UPDATE holdings SET templates = templates + 1")
+    assert "holdings" in "\n".join(await problems_of(gallery))
     await gallery.close()

@@ -2,7 +2,11 @@
 
 import io
 import json
+import subprocess
+import sys
 import threading
+import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -238,3 +242,30 @@ def test_a_caller_that_does_not_wait_leaves_the_queue(launch: Launch, lfw: dict[
     page = server.http.get("/metrics").text
     assert "facetwin_requests_inside 0.0" in page
     assert 'status="499"' in page
+
+
+def test_a_folder_is_enrolled_at_the_terminal_even_if_the_first_run_is_killed(
+    server: Server, lfw: dict[str, Photo], tmp_path: Path
+) -> None:
+    names = sorted(lfw)[:40]
+    for name in names:
+        file = tmp_path / "photos" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(lfw[name].read())
+    report = tmp_path / "report.ndjson"
+    command = ["enroll-all", str(tmp_path / "photos"), "--report", str(report), "--gallery", "folder"]
+    run = [sys.executable, "-c", "from app.cli import main; main()", *command, "--url", server.url]
+    killed = subprocess.Popen(run, stderr=subprocess.DEVNULL)
+    while not report.exists() or report.read_text().count("\n") < 8:
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert "done before" in done.stdout
+    page = server.http.get("/identities", params={"gallery": "folder", "limit": 500}).json()
+    kept = [template for each in page["identities"] for template in each["templates"]]
+    told = [json.loads(line) for line in report.read_text().splitlines()]
+    assert {each["photo"] for each in told} == set(names)
+    assert {each["template_id"] for each in told} - {""} == {each["template_id"] for each in kept}
+    assert len(kept) == sum(each["status"] == "enrolled" for each in told) > 35
