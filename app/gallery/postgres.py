@@ -243,8 +243,8 @@ def _recount(connection: Connection, gallery: str) -> None:
 
 def _flaws(connection: Connection) -> tuple[str, ...]:
     kinds = (templates.c.gallery, templates.c.encoder_id, templates.c.detector)
-    counted = set(connection.execute(select(*kinds, func.count()).group_by(*kinds)).tuples())
-    noted = set(connection.execute(select(holdings)).tuples())
+    counted = {tuple(row) for row in connection.execute(select(*kinds, func.count()).group_by(*kinds))}
+    noted = {tuple(row) for row in connection.execute(select(holdings))}
     if counted == noted:
         return ()
     return ("The number of templates noted in `holdings` is not that of those that are there.",)
