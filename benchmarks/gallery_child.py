@@ -88,7 +88,7 @@ def bare_postgres(url: str) -> Search:
     kept = f"vector::vector({INDEXED})" if size > EXACT else "vector"
     indexed = f"AND vector_dims(vector) = {INDEXED}" if size > EXACT else ""
     query = f"""SELECT identity, template_id, {kept} <#> %(probe)s AS apart FROM templates
-    WHERE gallery = 'default' {indexed} ORDER BY apart LIMIT {4 * TOP_K}"""
+    WHERE gallery = 'default' AND encoder_id = '{ENCODER}' {indexed} ORDER BY apart LIMIT {4 * TOP_K}"""
 
     def search(probe: NDArray[np.float32]) -> int:
         rows = connection.execute(query.encode(), {"probe": probe}, prepare=True).fetchall()

@@ -25,7 +25,8 @@ CHANGED: Final = """
 SELECT seq, changes.number AS changed, templates.number, gallery, encoder_id, detector, vector
 FROM changes LEFT JOIN templates ON templates.number = changes.number WHERE seq > ? ORDER BY seq"""
 NAMES: Final = "SELECT number, identity, template_id FROM json_each(?) JOIN templates ON number = value"
-OF_ONE: Final = "SELECT identity, template_id, vector FROM templates WHERE gallery = ? AND identity = ?"
+OF_ONE: Final = """
+SELECT identity, template_id, vector FROM templates WHERE gallery = ? AND encoder_id = ? AND identity = ?"""
 
 
 class Shelf:
@@ -88,9 +89,11 @@ class Follower:
                 return found
             wanted *= 4  # several templates of few people: look further down
 
-    def compare(self, gallery: str, vector: NDArray[np.float32], identity: str) -> tuple[Candidate, ...]:
+    def compare(
+        self, gallery: str, encoder_id: str, vector: NDArray[np.float32], identity: str
+    ) -> tuple[Candidate, ...]:
         """The best template of one identity; none where nobody has the name."""
-        rows = self._connection.exec_driver_sql(OF_ONE, (gallery, identity)).all()
+        rows = self._connection.exec_driver_sql(OF_ONE, (gallery, encoder_id, identity)).all()
         scores = [float(np.clip(np.frombuffer(row.vector, "<f4") @ vector, -1.0, 1.0)) for row in rows]
         held = zip(rows, scores, strict=True)
         return best_identities((Candidate(row.identity, score, row.template_id) for row, score in held), 1)

@@ -107,7 +107,8 @@ class PostgresGallery:
                 raise EncoderMismatch(gallery)
             size = sum(row.templates for row in held)
             indexed = only is None and size > EXACT and len(vector) == INDEXED
-            found = await _best(connection, gallery, vector, top_k, only, size, indexed)
+            asked = {"of": gallery, "encoder": encoder_id, "probe": vector, "only": only}
+            found = await _best(connection, asked, top_k, size, indexed)
         return SearchResult(found, size, frozenset(row.detector for row in held))
 
     async def identity(self, gallery: str, identity: str) -> Identity:
@@ -184,19 +185,12 @@ class PostgresGallery:
 
 
 async def _best(
-    connection: AsyncConnection,
-    gallery: str,
-    vector: NDArray[np.float32],
-    top_k: int,
-    only: str | None,
-    size: int,
-    indexed: bool,
+    connection: AsyncConnection, asked: Mapping[str, Any], top_k: int, size: int, indexed: bool
 ) -> tuple[Candidate, ...]:
     wanted = 4 * top_k
-    query = _nearest(indexed, only is not None)
+    query = _nearest(indexed, asked["only"] is not None)
     while True:
-        asked = {"of": gallery, "probe": vector, "wanted": wanted, "only": only}
-        rows = (await connection.execute(query, asked)).all()
+        rows = (await connection.execute(query, {**asked, "wanted": wanted})).all()
         found = best_identities(
             (Candidate(who, min(max(-apart, -1.0), 1.0), which) for who, which, apart in rows), top_k
         )
@@ -214,7 +208,9 @@ def _nearest(indexed: bool, of_one: bool) -> Select[Any]:
     kept = cast(templates.c.vector, PgVector(INDEXED if indexed else None))
     # Minus the inner product, which is the cosine of unit vectors.
     apart = kept.op("<#>", return_type=Float())(bindparam("probe", type_=PgVector()))
-    query = select(templates.c.identity, templates.c.template_id, apart).where(templates.c.gallery == bindparam("of"))
+    # Of the encoder: somebody may just have begun the gallery anew with another one.
+    here = (templates.c.gallery == bindparam("of")) & (templates.c.encoder_id == bindparam("encoder"))
+    query = select(templates.c.identity, templates.c.template_id, apart).where(here)
     if indexed:
         query = query.where(func.vector_dims(templates.c.vector) == literal_column(str(INDEXED)))  # as the index says
     if of_one:

@@ -176,7 +176,7 @@ class SqliteGallery:
         if only is None:
             found = self._follower.search(gallery, vector, top_k)
         else:
-            found = self._follower.compare(gallery, vector, only)
+            found = self._follower.compare(gallery, encoder_id, vector, only)
         return SearchResult(found, len(shelf.index), frozenset(shelf.detectors))
 
     def _read(self, work: Callable[[Connection], T]) -> T:

@@ -47,7 +47,7 @@ async def test_the_index_is_used_for_what_it_is_there_for(postgres_url: str) -> 
     async with gallery._engine.connect() as connection:
         await connection.exec_driver_sql("SET enable_seqscan = off")
         await connection.exec_driver_sql("SET enable_sort = off")
-        asked = {"of": "default", "probe": vector(1, INDEXED), "wanted": 5}
+        asked = {"of": "default", "encoder": ENCODER, "probe": vector(1, INDEXED), "wanted": 5}
         plan = await connection.exec_driver_sql(f"EXPLAIN {query.compile(dialect=connection.dialect)}", asked)
         assert "templates_by_vector" in "\n".join(line for (line,) in plan)
     await gallery.close()
