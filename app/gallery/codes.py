@@ -21,13 +21,13 @@ class Codes:
         # Not before: most galleries never need it, and two OpenMPs in one process trouble some systems.
         import faiss
 
-        step = max(len(vectors) // SAMPLE, 1)
-        sample = vectors[::step][:SAMPLE]
-        self._mean = sample.mean(axis=0)  # (D,): embeddings lie to one side, which would take the levels from the rest
-        dimension = vectors.shape[1]
+        sample = vectors[:: max(len(vectors) // SAMPLE, 1)][:SAMPLE]
         fast_scan: Any = faiss.IndexPQFastScan  # its stubs lack half of it
-        self._index = fast_scan(dimension, dimension, 4, faiss.METRIC_INNER_PRODUCT)
-        self._index.train(sample - self._mean)
+        # By distance, which ranks unit vectors as their cosine does: a code's error then counts for as much as the
+        # two lie apart, not for as much as either is long.
+        dimension = vectors.shape[1]
+        self._index = fast_scan(dimension, dimension, 4, faiss.METRIC_L2)
+        self._index.train(sample)
         self._packer = self._index.get_CodePacker()
         self._array_at: Callable[[Any, int], NDArray[np.uint8]] = faiss.rev_swig_ptr
 
@@ -36,8 +36,7 @@ class Codes:
 
     def append(self, vectors: NDArray[np.float32]) -> None:
         """Codes of (N, D), in the rows that follow."""
-        for start in range(0, len(vectors), SAMPLE):  # a part at a time: a copy of everything would be large
-            self._index.add(vectors[start : start + SAMPLE] - self._mean)
+        self._index.add(vectors)
 
     def take_out(self, row: int) -> None:
         """The last row takes the place of this one. Nothing of it stays in memory."""

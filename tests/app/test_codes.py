@@ -26,3 +26,14 @@ def test_the_nearest_codes_are_those_of_the_nearest_vectors() -> None:
     codes.append(vectors)
     assert all(row in codes.nearest(vectors[row], 5) for row in range(0, 2000, 50))
     assert len(codes.nearest(vectors[0], 5000)) == 2000
+
+
+def test_codes_are_as_fine_where_all_vectors_lie_to_one_side() -> None:
+    rng = np.random.default_rng(0)
+    drawn = rng.normal(size=(3100, 64)) + 5  # cosines of 0.96 between strangers
+    vectors = np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True), np.float32)
+    templates, probes = vectors[:3000], vectors[3000:]
+    codes = Codes(templates)
+    codes.append(templates)
+    best = (probes @ templates.T).argmax(axis=1)
+    assert np.mean([row in codes.nearest(probe, 5) for probe, row in zip(probes, best, strict=True)]) > 0.9

@@ -189,6 +189,7 @@ async def test_two_openings_see_each_others_writes_in_their_next_answer(gallery:
         assert (await names(gallery, 100 + round_))[0] == f"b{round_}"
         await other.forget_identity("default", f"a{round_}")
         assert f"a{round_}" not in await names(gallery, round_)
+        assert (await gallery.search("default", vector(0), ENCODER, 1)).size == round_ + 1
 
 
 async def test_somebody_gets_another_name_and_other_metadata(gallery: Gallery, reopen: Open) -> None:
