@@ -49,6 +49,7 @@ class Outcome:
     """What became of a photo: a line of the report, which names people but holds no photo and no vector."""
 
     photo: str
+    gallery: str
     identity: str
     digest: str  # SHA-256 of the file, in hex
     status: str
@@ -80,7 +81,7 @@ def enroll_photos(
 ) -> Generator[Outcome, None, None]:
     """Sends what `report` does not know yet, `at_once` at a time, and adds a line for each. Raises ApiError where the
     service is gone or refuses everything: what has been answered by then is in the report. Raises BatchError."""
-    earlier = _read_report(report)
+    earlier = [each for each in _read_report(report) if each.gallery == gallery]
     done = {(each.photo, each.digest) for each in earlier}
     first = {each.digest: each for each in reversed(earlier)}  # of each content
     options = {"gallery": gallery, "if_exists": "add", "min_quality": min_quality}
@@ -90,7 +91,7 @@ def enroll_photos(
             for photo in photos[start : start + at_once]:
                 content = photo.read()
                 digest = sha256(content).hexdigest()
-                outcome = Outcome(photo.place, photo.identity, digest, ENROLLED)
+                outcome = Outcome(photo.place, gallery, photo.identity, digest, ENROLLED)
                 if (photo.place, digest) in done:
                     waiting.append(replace(outcome, status=DONE))
                 elif not photo.identity:

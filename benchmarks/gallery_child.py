@@ -46,7 +46,7 @@ def ask(search: Search, probes: NDArray[np.float32]) -> dict[str, Any]:
     }
 
 
-def gallery(url: str, templates: NDArray[np.float32], probes: NDArray[np.float32]) -> dict[str, Any]:
+def gallery(url: str, probes: NDArray[np.float32]) -> dict[str, Any]:
     with asyncio.Runner() as runner:
         before, start = anonymous_mib(), time.perf_counter()
         store = runner.run(open_gallery(url))
@@ -127,9 +127,9 @@ MAKERS: Final = {"faiss flat": faiss_flat, "usearch": usearch_hnsw}
 
 
 def main(kind: str, where: str, url: str = "") -> None:
-    templates = np.load(Path(where) / "templates.npy", mmap_mode="r")
+    templates = np.load(Path(where) / "templates.npy", mmap_mode="r")  # the galleries have their own
     probes = np.load(Path(where) / "probes.npy")
-    print(json.dumps(gallery(url, templates, probes) if url else library(kind, templates, probes)))
+    print(json.dumps(gallery(url, probes) if url else library(kind, templates, probes)))
 
 
 if __name__ == "__main__":

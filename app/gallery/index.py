@@ -65,11 +65,11 @@ class VectorIndex:
         self.prepare()
         if self._codes is None:
             rows, scores = np.arange(self._count), self._vectors[: self._count] @ vector
+            if count < len(rows):
+                rows = np.argpartition(-scores, count)[:count]
         else:
             rows = self._codes.nearest(vector, max(LOOKED_AT, 20 * count))
-            scores = self._vectors[rows] @ vector
-        if count < len(rows):
-            best = np.argpartition(-scores, count)[:count]
-            rows, scores = rows[best], scores[best]
-        order = np.argsort(-scores, kind="stable")
+        # Row by row: a matrix product's last bits depend on where a row lies, and equal vectors must come out equal.
+        scores = (self._vectors[rows] * vector).sum(axis=1)
+        order = np.argsort(-scores, kind="stable")[:count]
         return self._numbers[rows[order]], np.clip(scores[order], -1.0, 1.0)

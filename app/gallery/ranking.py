@@ -6,9 +6,8 @@ from app.gallery.base import Candidate
 
 
 def best_identities(templates: Iterable[Candidate], top_k: int) -> tuple[Candidate, ...]:
-    """The best template of each of the `top_k` most similar identities, most similar first; equal ones by name,
-    where equal means to 1e-6: the same vector's sum may differ by its row."""
+    """The best template of each of the `top_k` most similar identities, most similar first; equal ones by name."""
     best: dict[str, Candidate] = {}
-    for each in sorted(templates, key=lambda each: (-round(each.similarity, 6), each.identity)):
+    for each in sorted(templates, key=lambda each: (-each.similarity, each.identity)):
         best.setdefault(each.identity, each)
     return tuple(best.values())[:top_k]

@@ -32,9 +32,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def run(service: Facetwin, photos: Path, report: Path, at_once: int = 2) -> dict[str, Outcome]:
+def run(
+    service: Facetwin, photos: Path, report: Path, at_once: int = 2, gallery: str = "default"
+) -> dict[str, Outcome]:
     with opened_photos(photos) as found:
-        return {each.photo: each for each in enroll_photos(service, found, report, "default", 0.0, at_once)}
+        return {each.photo: each for each in enroll_photos(service, found, report, gallery, 0.0, at_once)}
 
 
 def enrolled(service: Facetwin) -> dict[str, int]:
@@ -92,6 +94,13 @@ def test_a_run_that_was_cut_off_goes_on(service: Facetwin, folder: Path, tmp_pat
     assert [each.status for each in told.values()] == ["done before", "enrolled", "enrolled", "enrolled"]
     assert enrolled(service) == {"azure": 1, "jade": 1, "ruby": 2}
     assert len(report.read_text().splitlines()) == len(FILES)
+
+
+def test_one_report_serves_several_galleries(service: Facetwin, folder: Path, tmp_path: Path) -> None:
+    for gallery in ("default", "staff"):
+        told = run(service, folder, tmp_path / "report.ndjson", gallery=gallery)
+        assert {each.status for each in told.values()} == {"enrolled"}
+    assert len(list(service.identities("staff"))) == 3
 
 
 def test_who_resembles_somebody_else_is_told(service: Facetwin, folder: Path, tmp_path: Path) -> None:

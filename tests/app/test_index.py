@@ -28,6 +28,16 @@ def test_an_empty_index_finds_nobody() -> None:
     assert len(numbers) == len(scores) == 0
 
 
+@pytest.mark.parametrize("exact", [20, 1000])
+def test_equal_vectors_have_equal_scores_wherever_they_lie(exact: int) -> None:
+    index, vectors = VectorIndex(16, exact), units(37)
+    vectors[[3, 8, 20, 36]] = vectors[0]
+    index.add(np.arange(37), vectors)
+    for probe in units(50, seed=1):
+        numbers, scores = index.nearest(probe, 37)
+        assert len(set(scores[np.isin(numbers, [0, 3, 8, 20, 36])].tolist())) == 1
+
+
 def test_codes_find_whom_an_exact_search_finds_and_scores_stay_exact() -> None:
     vectors, probes = units(5000), units(200, seed=1)
     exact, coded = VectorIndex(16), VectorIndex(16, exact=1000)

@@ -37,8 +37,8 @@ async def serving(delay: float, *statuses: int) -> AsyncIterator[tuple[str, list
 async def test_a_closed_loop_asks_again_when_it_is_answered() -> None:
     async with serving(0.02, 200) as (url, bodies):
         request = prepared(url, "/verify", {"image1": b"one", "image2": b"two"}, target_fmr="0.01")
-        found = await closed_loop(url, [request], clients=4, seconds=0.5)
-    assert 4 < found.statuses[200] <= 100
+        found = await closed_loop(url, [request], clients=4, seconds=2.0)  # much longer than a busy machine pauses
+    assert 4 < found.statuses[200] <= 4 * found.seconds / 0.02  # nobody asks before they are answered
     assert found.throughput == pytest.approx(len(found.ms) / found.seconds)
     assert found.percentile(50) >= 20
     assert all(part in bodies[0] for part in (b"one", b"two", b'name="target_fmr"'))

@@ -4,13 +4,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
 
-from app.gallery.base import NewTemplate
+from app.gallery.base import Gallery, NewTemplate
 
 ENCODER = "e" * 64
+Open = Callable[[], Awaitable[Gallery]]
 
 
 def vector(seed: int, dimension: int = 8) -> np.ndarray:
@@ -26,6 +28,11 @@ def new(
     metadata: dict[str, Any] | None = None,
 ) -> NewTemplate:
     return NewTemplate(gallery, identity, vector(seed), encoder_id, "mtcnn", 0.8, metadata)
+
+
+async def names(gallery: Gallery, seed: int, in_gallery: str = "default") -> list[str]:
+    found = await gallery.search(in_gallery, vector(seed), ENCODER, 10)
+    return [each.identity for each in found.candidates]
 
 
 def enrolling(url: str, prefix: str) -> "subprocess.Popen[str]":
