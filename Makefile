@@ -6,13 +6,16 @@ BIN := $(VENV)/bin
 export UV_SYSTEM_CERTS ?= 1
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
-.PHONY: serve test check bench bench-gallery data clean image-check
+.PHONY: serve test test-avx2 check bench bench-gallery data clean image-check
 
 serve: $(VENV)/.serve ## install what serving needs and start the service
 	$(BIN)/facetwin serve $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
 
 test: $(VENV)/.dev ## every test
 	$(BIN)/python -m pytest
+
+test-avx2: $(VENV)/.dev ## the tests of the networks again, without AVX-512
+	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(BIN)/python -m pytest tests/model
 
 check: $(VENV)/.dev ## style, types, import rules
 	$(BIN)/ruff check .

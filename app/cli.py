@@ -27,7 +27,7 @@ from app.gallery.travel import NotARecord, export_lines, import_lines, problems_
 from app.main import assemble, create_app
 from app.metrics import FOLDER, Metrics
 from app.settings import PREFIX, Settings, load_settings
-from model.scripted import BundleError
+from model.runtime.torchscript import BundleError
 
 cli = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 gallery_cli = typer.Typer(no_args_is_help=True, help="The gallery itself, without a service.")

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -25,12 +25,13 @@ from app.inference.memory import keep_freed_memory
 from app.inference.workers import Workers
 from app.metrics import Metrics
 from app.settings import Settings, cores, load_settings
-from app.verification import FaceService
+from app.verification import FaceService, Hardware
 from model.bundle import IN_CACHE, Bundle, find_bundle, load_bundle
 from model.detection import open_detector
 from model.errors import NoFaceFound
 from model.pipeline import PhotoReader
-from model.scripted import BundleError
+from model.runtime.processor import instruction_set, processor_name
+from model.runtime.torchscript import BundleError
 from model.selection import FaceSelection
 
 log = logging.getLogger("facetwin")
@@ -60,10 +61,12 @@ async def assemble(settings: Settings, metrics: Metrics) -> AsyncIterator[Parts]
     keep_freed_memory()
     device = resolve_device(settings.device)
     share_cores(cores(), settings.threads_or_default * settings.workers)
-    bundle = await asyncio.to_thread(load_bundle, find_bundle(settings.bundle), device, settings.precision)
+    bundle = await asyncio.to_thread(
+        load_bundle, find_bundle(settings.bundle), device, settings.precision, settings.engine
+    )
     metadata = bundle.metadata
     reader = PhotoReader(
-        await asyncio.to_thread(open_detector, settings.detector, device),
+        await asyncio.to_thread(open_detector, settings.detector, device, settings.engine),
         metadata.template_array,
         metadata.crop_size,
         settings.image_limits,
@@ -79,10 +82,19 @@ async def assemble(settings: Settings, metrics: Metrics) -> AsyncIterator[Parts]
     )
     gallery = await open_gallery(settings.gallery_url)
     try:
-        service = FaceService(reader, gallery, workers, metadata, time.perf_counter)
+        not_ready = await asyncio.to_thread(_unfit, bundle, reader)
+        encoder = () if not_ready else bundle.serving.choices
+        hardware = Hardware(device, processor_name(), instruction_set(), encoder, reader.detector.choices)
+        service = FaceService(reader, gallery, workers, metadata, time.perf_counter, hardware)
         metrics.serves(metadata.name, metadata.version, metadata.encoder_id, reader.detector.name, device)
-        log.info("ready", extra={"bundle": metadata.name, "encoder_id": metadata.encoder_id, "device": device})
-        yield Parts(service, await asyncio.to_thread(_unfit, bundle, reader))
+        metrics.forms("encoder", hardware.encoder)
+        metrics.forms("detector", hardware.detector)
+        if not not_ready:
+            log.info(
+                "ready",
+                extra={"bundle": metadata.name, "encoder_id": metadata.encoder_id, "hardware": asdict(hardware)},
+            )
+        yield Parts(service, not_ready)
     finally:
         await asyncio.to_thread(workers.close)
         await gallery.close()

@@ -4,12 +4,14 @@ With several processes (FACETWIN_WORKERS) each writes its numbers to files that 
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from model.runtime.forms import Choice
 
 FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # the library's own setting, read as it is imported
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -54,6 +56,13 @@ class Metrics:
             registry=self._registry,
             multiprocess_mode="livesum",
         )
+        self._forms = Gauge(
+            "facetwin_network_seconds",
+            "One call of a network, by the shape of its input and its form, as timed at the start.",
+            ("network", "shape", "form", "serves"),
+            registry=self._registry,
+            multiprocess_mode="livemax",
+        )
         self._bundle = Gauge(
             "facetwin_bundle_info",
             "1 for the bundle that is served.",
@@ -61,6 +70,14 @@ class Metrics:
             registry=self._registry,
             multiprocess_mode="livemax",
         )
+
+    def forms(self, network: str, choices: Sequence[Choice]) -> None:
+        """How long each form of `network` took when it was timed at the start; the one that serves is marked."""
+        for choice in choices:
+            shape = "x".join(map(str, choice.shape))
+            for form, taken in choice.milliseconds.items():
+                serves = "yes" if form is choice.form else "no"
+                self._forms.labels(network, shape, form.value, serves).set(taken / 1000)
 
     def request(
         self, route: str, method: str, status: int, seconds: float, problem: str | None, timings_ms: Mapping[str, float]

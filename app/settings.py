@@ -12,6 +12,8 @@ from app.gallery import POSTGRES, SQLITE
 from model.bundle import Precision
 from model.detection import DetectorKind
 from model.images import MOST_PIXELS, ImageLimits
+from model.runtime.forms import Engine
+from model.runtime.onnx_runtime import is_installed
 
 PREFIX = "FACETWIN_"
 # Of the same prefix, but read by the training and the tests.
@@ -29,6 +31,9 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the networks run.")
     precision: Precision = Field(
         Precision.FLOAT32, description="Of the encoder: bf16 takes little more than half the time on newer CPUs."
+    )
+    engine: Engine = Field(
+        Engine.TORCHSCRIPT, description="What may run the networks on a CPU; onnxruntime needs the extra `onnxruntime`."
     )
     detector: DetectorKind = Field(
         DetectorKind.LOCATOR, description="What finds the faces: facetwin's own, or MTCNN from the extra `mtcnn`."
@@ -74,6 +79,13 @@ class Settings(BaseSettings):
         if kind is DetectorKind.MTCNN and find_spec("facenet_pytorch") is None:
             raise ValueError("mtcnn is an extra; install it with `pip install 'facetwin[mtcnn]'`")
         return kind
+
+    @field_validator("engine")
+    @classmethod
+    def _engine_installed(cls, engine: Engine) -> Engine:
+        if engine is Engine.ONNXRUNTIME and not is_installed():
+            raise ValueError("onnxruntime is an extra; install it with `pip install 'facetwin[onnxruntime]'`")
+        return engine
 
     @field_validator("gallery_url")
     @classmethod

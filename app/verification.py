@@ -28,6 +28,7 @@ from model.errors import PhotoError
 from model.face import Face
 from model.pipeline import PhotoReader, SeenFace
 from model.quality import LOW, Quality
+from model.runtime.forms import Choice
 from model.selection import FaceSelection
 
 T = TypeVar("T")
@@ -44,6 +45,17 @@ class _Encoded:
     ms: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class Hardware:
+    """What computes here, and in which form each network runs on it, by the size of the input."""
+
+    device: str
+    processor: str
+    instruction_set: str
+    encoder: tuple[Choice, ...]
+    detector: tuple[Choice, ...]
+
+
 class FaceService:
     """Everything that the service can do, over its ports."""
 
@@ -54,6 +66,7 @@ class FaceService:
         workers: Workers,
         metadata: BundleMetadata,
         clock: Callable[[], float],
+        hardware: Hardware,
     ) -> None:
         """Raises ValueError where the bundle carries no calibration. `clock` gives seconds that only ever rise."""
         if metadata.calibration is None:
@@ -61,7 +74,7 @@ class FaceService:
         self.gallery = gallery
         self.metadata = metadata
         self._calibration: Calibration = metadata.calibration
-        self._reader, self._workers, self._clock = reader, workers, clock
+        self._reader, self._workers, self._clock, self._hardware = reader, workers, clock, hardware
 
     def check_room(self) -> None:
         """Raises Overloaded where a request would be refused: before its body is read."""
@@ -163,8 +176,12 @@ class FaceService:
         return EmbeddedFace(tuple(encoded.vectors[0].tolist()), _report(encoded.seen[0]), encoded.ms)
 
     def card(self) -> dict[str, Any]:
-        """The bundle's metadata and how this service reads photos."""
-        return {**asdict(self.metadata), "serving_detector": self._reader.detector.name}
+        """The bundle's metadata, the detector of this service, and what it runs on."""
+        return {
+            **asdict(self.metadata),
+            "serving_detector": self._reader.detector.name,
+            "serving_on": asdict(self._hardware),
+        }
 
     async def detect(self, image: bytes) -> DetectedFaces:
         """Every face; a photo without any is an empty answer."""

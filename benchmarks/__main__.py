@@ -1,35 +1,25 @@
 """`make bench`: how fast facetwin is on this machine, beside something else, in one run.
 
-(1) the encoder beside ONNX Runtime and the machine's matrix product, the detector; (2) the service beside the pipeline
-in one process; (3) other libraries. Photos are LFW's, from FACETWIN_DATA, ../shared/data or data. Prints tables; writes
-docs/reports/bench.json and docs/plots/bench.png.
+(1) both networks as they serve, beside ONNX Runtime and plain torch; (2) the service beside the pipeline in one
+process; (3) face_recognition. Everything is measured with all instructions that the processor has and, where these
+include AVX-512, again with AVX2 alone. Photos are LFW's, from FACETWIN_DATA, ../shared/data or data. Prints tables;
+writes docs/reports/bench.json and docs/plots/bench.png.
 """
 
 import json
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import numpy as np
-import torch
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from app.settings import cores
-from benchmarks.libraries import face_recognition_table
-from benchmarks.networks import detector_table, encoder_table, gpu_table
-from benchmarks.service import service_table
-from benchmarks.stages import stage_table
-from model.bundle import Precision, find_bundle, load_bundle
-from model.images import decode_image
-from model.locator_bundle import load_locator
-from training.photos import data_folder, find_photos, lfw_photos
+from benchmarks.instruction_sets import measured, settings_to_measure
+from model.runtime.forms import Engine
 from training.provenance import git_commit, machine
 
 REPORT: Final = Path("docs/reports/bench.json")
 PLOT: Final = Path("docs/plots/bench.png")
-PHOTOS: Final = 200
-LOOKED_AT: Final = 128  # pixels a side, of the detector's first look
 console = Console()
 
 
@@ -40,50 +30,57 @@ def main(
 ) -> None:
     from benchmarks.plot import plot_bench
 
-    bundle, locator = load_bundle(find_bundle("deploy")), load_locator()
-    every = find_photos(lfw_photos(data_folder()))
-    photos = every[:: len(every) // PHOTOS]
-    small = np.ascontiguousarray(decode_image(photos[0].read())[:LOOKED_AT, :LOOKED_AT])
-    figures: dict[str, Any] = {"command": "make bench", "machine": machine(), "commit": git_commit(), "cores": cores()}
-    for threads in (1, cores()):
-        figures.setdefault("encoder", []).append(encoder_table(bundle, threads))
-        figures.setdefault("detector", []).append(detector_table(locator, small, threads))
-        tell_networks(figures["encoder"][-1], figures["detector"][-1])
-    if torch.cuda.is_available():
-        figures["gpu"] = gpu_table(load_bundle(find_bundle("deploy"), "cuda"))
-        faces = ", ".join(f"{row['batch']}: {row['ms_a_face']:.2f}" for row in figures["gpu"]["rows"])
-        console.print(f"Milliseconds a face by batch on {figures['gpu']['device']}: {faces}")
-    figures["stages_ms"] = stage_table(bundle, photos)
-    figures["service"] = [service_table(photos, seconds, precision) for precision in Precision]
-    figures["face_recognition"] = face_recognition_table(photos, 3 * seconds)
-    tell_service(figures)
+    commit = git_commit()  # of the code that is measured, whatever is written meanwhile
+    runs = [
+        measured("benchmarks.measurement", environment, "--seconds", str(seconds))
+        for environment in settings_to_measure()
+    ]
+    console.print(network_table(runs))
+    for run in runs:
+        tell_service(run)
+    figures = {"command": "make bench", "machine": machine(), "commit": commit, "runs": runs}
     report.write_text(json.dumps(figures, indent=1) + "\n")
     plot_bench(figures, plot)
     console.print(f"{report} and {plot} show the same.")
 
 
-def tell_networks(encoder: dict[str, Any], detector: dict[str, Any]) -> None:
-    table = Table("batch", "encoder, ms a face", "ONNX Runtime", "of its time", "of the product", "bf16", "detector")
-    table.title = f"{encoder['threads']} threads; matrix product {encoder['matrix_product_gflops']:.0f} GFLOP/s"
-    for row, found in zip(encoder["rows"], detector["rows"], strict=True):
-        table.add_row(
-            str(row["batch"]),
-            f"{row['ms_a_face']:.2f}",
-            f"{row['onnx_ms_a_face']:.2f}",
-            f"{row['of_onnx']:.2f}",
-            f"{row['of_matrix_product']:.0%}",
-            "-" if row["bf16_ms_a_face"] is None else f"{row['bf16_ms_a_face']:.2f}",
-            f"{found['ms_a_photo']:.2f}",
-        )
-    console.print(table)
+def network_table(runs: list[dict[str, Any]]) -> Table:
+    """Milliseconds an image, and the share of the faster of ONNX Runtime and plain frozen torch."""
+    engines = [f"FACETWIN_ENGINE={engine}" for engine in Engine]
+    table = Table("network", "instructions", "threads", "batch", "frozen", "ONNX Runtime")
+    for engine in engines:
+        table.add_column(engine)
+        table.add_column("of the faster")
+    table.title = f"ms an image on {runs[0]['processor']}"
+    for run in runs:
+        for network in run["networks"]:
+            for row in network["rows"]:
+                served = [
+                    cell
+                    for engine in Engine
+                    for cell in (f"{row['ms'][f'served_{engine}']:.2f}", f"{row['of_best'][engine]:.2f}")
+                ]
+                names = [network["network"], run["instruction_set"], str(network["threads"]), str(row["batch"])]
+                table.add_row(*names, f"{row['ms']['frozen']:.2f}", f"{row['ms']['onnxruntime']:.2f}", *served)
+    return table
 
 
 def tell_service(figures: dict[str, Any]) -> None:
+    instructions = figures["instruction_set"]
+    if gpu := figures.get("gpu"):
+        faces = ", ".join(f"{row['batch']}: {row['ms_a_face']:.2f}" for row in gpu["rows"])
+        console.print(f"Milliseconds a face by batch on {gpu['device']}: {faces}")
+    if figures["bf16"]:
+        faces = ", ".join(
+            f"{row['batch']}: {row['ms']['bf16']:.2f} of {row['ms']['float32']:.2f}" for row in figures["bf16"]
+        )
+        console.print(f"{instructions}, one thread, ms a face by batch in bf16 of those in float32: {faces}")
     stages = ", ".join(f"{stage} {taken:.2f}" for stage, taken in figures["stages_ms"].items())
-    console.print(f"Milliseconds of one 250 x 250 photo on one thread: {stages}")
+    console.print(f"{instructions}, one thread, ms of one 250 x 250 photo: {stages}")
     peer = figures["face_recognition"]
     for service in figures["service"]:
-        table = Table("route", "load", "answers a second", "p50, ms", "p95", "p99", title=service["precision"])
+        table = Table("route", "load", "answers a second", "p50, ms", "p95", "p99")
+        table.title = f"{service['precision']}, {instructions}"
         for row in service["rows"]:
             times = [f"{row[f'p{percent}_ms']:.1f}" for percent in (50, 95, 99)]
             table.add_row(row["path"], row["load"], f"{row['a_second']:.1f}", *times)

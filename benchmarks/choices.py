@@ -10,7 +10,6 @@ import json
 import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -78,7 +77,7 @@ def encoded(bundle: Bundle, faces: PreparedFaces, people: frozenset[str]) -> tup
     """By the module as exported, as it serves, and as it serves in bf16."""
     rows = rows_of(faces.people, people)
     numbers = person_numbers([faces.people[row] for row in rows])
-    half = replace(bundle, precision=Precision.BFLOAT16)
+    half = load_bundle(bundle.path, precision=Precision.BFLOAT16)
     vectors: list[list[NDArray[np.float32]]] = [[], [], []]
     for start in track(range(0, len(rows), BATCH), "Encoding three times"):
         crops = faces.central(rows[start : start + BATCH])

@@ -15,12 +15,13 @@ from torch import Tensor, nn
 
 from model.calibration import Calibration
 from model.images import Pixels
-from model.scripted import (
+from model.runtime.forms import Engine, FastestNetwork, Form, Network, choose_fastest, compile_forms
+from model.runtime.processor import has_bf16, instruction_set
+from model.runtime.torchscript import (
     ARTIFACTS,
     BundleError,
     Scripted,
     digest_of,
-    freeze,
     load_scripted,
     metadata_of,
     save_scripted,
@@ -30,6 +31,7 @@ from model.scripted import (
 SCHEMA: Final = 1
 # Faces that the processor encodes at once: the maps of more do not stay in its caches, which costs a fifth of the time.
 IN_CACHE: Final = 8
+TIMED_BATCHES: Final = (1, 2, IN_CACHE)  # numbers of faces for which the forms of the network are timed
 FLOAT32_TOLERANCE: Final = 1e-4
 BFLOAT16_COSINE: Final = 0.999
 
@@ -76,11 +78,25 @@ class Bundle:
     golden: Mapping[str, NDArray[Any]]  # crops uint8 (G, S, S, 3); vectors float32 (G, D)
     path: Path
     precision: Precision = Precision.FLOAT32
+    engine: Engine = Engine.TORCHSCRIPT
 
     @cached_property
-    def serving(self) -> torch.jit.ScriptModule:
-        """The module as it computes fastest: the same function, to its precision."""
-        return freeze(self.module, fused=True, half=self.precision is Precision.BFLOAT16)
+    def serving(self) -> FastestNetwork:
+        """The network in the forms that are fastest here; each reproduces the golden vectors. Raises BundleError."""
+        size = self.metadata.crop_size
+        inputs = [torch.zeros(faces, size, size, 3, dtype=torch.uint8) for faces in TIMED_BATCHES]
+        try:
+            forms = compile_forms(
+                self.module,
+                inputs[-1],
+                (0,),
+                fusable=True,
+                bf16=self.precision is Precision.BFLOAT16,
+                engine=self.engine,
+            )
+        except RuntimeError as error:
+            raise BundleError(f"{self.path} cannot be computed by {self.engine}: {error}") from error
+        return choose_fastest(forms, self._check, [x.to(self.device) for x in inputs])
 
     @cached_property
     def device(self) -> torch.device:
@@ -89,27 +105,37 @@ class Bundle:
     def encode(self, crops: Pixels) -> NDArray[np.float32]:
         """Aligned RGB crops, uint8 (B, S, S, 3) -> unit vectors (B, D). Threads may call it at once. Raises
         RuntimeError on another shape or type."""
+        return self._encode(self.serving, crops)
+
+    def _encode(self, network: Network, crops: Pixels) -> NDArray[np.float32]:
+        size = self.metadata.crop_size
+        if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (size, size, 3):
+            raise RuntimeError(f"crops must be uint8 of shape (B, {size}, {size}, 3)")
         pixels = torch.from_numpy(np.ascontiguousarray(crops))
         with torch.inference_mode():
             parts = torch.split(pixels, IN_CACHE) if self.device.type == "cpu" else (pixels.to(self.device),)
-            return np.concatenate([self.serving(part).numpy(force=True) for part in parts])
+            return np.concatenate([network(part)[0].numpy(force=True) for part in parts])
 
     def self_check(self) -> float:
         """Replays the golden crops on the module's device, as it serves; the largest difference from the vectors they
         must give.
 
-        Raises BundleError where it exceeds FLOAT32_TOLERANCE; in 16 bits, where a cosine is below BFLOAT16_COSINE.
+        Raises BundleError where it exceeds FLOAT32_TOLERANCE; in bfloat16, where a cosine is below BFLOAT16_COSINE.
         """
+        bf16 = any(choice.form is Form.FUSED_BF16 for choice in self.serving.choices)
+        return self._check(Form.FUSED_BF16 if bf16 else Form.FROZEN, self.serving)
+
+    def _check(self, form: Form, network: Network) -> float:
         expected = self.golden["vectors"]
         try:
-            vectors = self.encode(self.golden["crops"])
+            vectors = self._encode(network, self.golden["crops"])
         except RuntimeError as error:  # torch's, of an operator that cannot do what it should
             raise BundleError(f"{self.path} cannot be computed on {self.device}: {error}") from error
         if vectors.shape != expected.shape:
             raise BundleError(f"{self.path} gives vectors of shape {vectors.shape}, not {expected.shape}")
         difference = float(np.abs(vectors - expected).max())
-        half = self.precision is Precision.BFLOAT16
-        if not ((vectors * expected).sum(axis=1).min() >= BFLOAT16_COSINE if half else difference <= FLOAT32_TOLERANCE):
+        exact = form is not Form.FUSED_BF16
+        if not (difference <= FLOAT32_TOLERANCE if exact else (vectors * expected).sum(1).min() >= BFLOAT16_COSINE):
             raise BundleError(
                 f"{self.path} computes other vectors on {self.device} than it should (largest difference "
                 f"{difference:.2g}). Run on another device or install the pinned torch."
@@ -156,16 +182,24 @@ def reseal(bundle: Bundle, **changes: Any) -> Bundle:
     return _save(replace(bundle, metadata=replace(bundle.metadata, **changes)))
 
 
-def load_bundle(path: Path, device: str = "cpu", precision: Precision = Precision.FLOAT32) -> Bundle:
+def load_bundle(
+    path: Path,
+    device: str = "cpu",
+    precision: Precision = Precision.FLOAT32,
+    engine: Engine = Engine.TORCHSCRIPT,
+) -> Bundle:
     """Reads a bundle and checks that its weights are those its metadata names. Raises BundleError, also where this
     processor cannot compute in the precision."""
-    if precision is Precision.BFLOAT16 and (device != "cpu" or not torch.ops.mkldnn._is_mkldnn_bf16_supported()):
-        raise BundleError("bf16 needs a CPU with AVX-512 or better, and no GPU in use. Choose float32.")
+    if precision is Precision.BFLOAT16 and (device != "cpu" or not has_bf16()):
+        raise BundleError(
+            f"bf16 needs a CPU with AVX-512 and no GPU in use; this is {device} with {instruction_set()}. "
+            "Set FACETWIN_PRECISION=float32."
+        )
     read = load_scripted(path, device, ("crops", "vectors"))
     metadata = metadata_of(read, BundleMetadata, SCHEMA, path)
     if encoder_id(read.module.state_dict(), metadata) != metadata.encoder_id:
         raise BundleError(f"{path}: the weights are not those that its metadata names")
-    return Bundle(read.module, metadata, read.golden, path, precision)
+    return Bundle(read.module, metadata, read.golden, path, precision, engine)
 
 
 def encoder_id(state: Mapping[str, Tensor], metadata: BundleMetadata) -> str:

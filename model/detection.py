@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from model.face import Face, FaceDetector
 from model.images import Pixels
-from model.scripted import BundleError
+from model.runtime.forms import Engine
+from model.runtime.torchscript import BundleError
 
 
 class DetectorKind(StrEnum):
@@ -17,13 +18,15 @@ class DetectorKind(StrEnum):
     MTCNN = "mtcnn"  # the locator's teacher, a cascade; an optional extra
 
 
-def open_detector(kind: DetectorKind = DetectorKind.LOCATOR, device: str = "cpu") -> FaceDetector:
+def open_detector(
+    kind: DetectorKind = DetectorKind.LOCATOR, device: str = "cpu", engine: Engine = Engine.TORCHSCRIPT
+) -> FaceDetector:
     """The detector, checked and ready. Raises BundleError where it cannot be had."""
     if kind is DetectorKind.LOCATOR:
         from model.locator_bundle import LOCATOR, load_locator
         from model.single_pass import SinglePassDetector
 
-        bundle = load_locator(LOCATOR, device)
+        bundle = load_locator(LOCATOR, device, engine)
         bundle.self_check()  # which warms the network up, too
         return SinglePassDetector(bundle)
     try:

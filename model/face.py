@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.images import Pixels
+from model.runtime.forms import Choice
 
 # Left and right are the viewer's: the eye with the smaller x of an upright face comes first.
 LANDMARKS: Final = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
@@ -57,6 +58,11 @@ class FaceDetector(Protocol):
     @property
     def turned_score(self) -> float:
         """... and from which on one on the photo turned by a quarter or more counts."""
+        ...
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """The form in which its network runs, by the size of the photo; empty where it has one form only."""
         ...
 
     def detect(self, image: Pixels) -> list[Face]:

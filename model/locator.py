@@ -43,16 +43,15 @@ class FaceLocator(nn.Module):
         """RGB uint8 (B, H, W, 3) of any size -> for each image its faces (F, VALUES) in pixels, pixel centres at
         halves, best score first; only scores, 0..1, from `least_score` on. Raises RuntimeError on another type or
         shape."""
-        return self.find(levels(images), least_score)
+        return self.faces(self.maps(levels(images)), least_score)
 
     @torch.jit.export
-    def find(self, pixels: Tensor, least_score: float) -> list[Tensor]:
-        """The same from RGB levels 0..255 as float (B, 3, H, W)."""
-        maps = self.maps(pixels)
+    def faces(self, maps: list[Tensor], least_score: float) -> list[Tensor]:
+        """What `maps` returned -> for each image its faces (F, VALUES), as `forward` returns them."""
         answers = flat(maps)  # (B, VALUES, cells)
         likely = answers[:, 4].sigmoid() >= least_score  # (B, cells)
         found: list[Tensor] = []
-        for image in range(pixels.size(0)):
+        for image in range(answers.size(0)):
             cells = likely[image].nonzero().squeeze(1)
             faces = faces_at(answers[image : image + 1, :, cells], cells, maps)[0]
             found.append(faces[nms(faces[:, :4], faces[:, 4], self.most_overlap)])

@@ -22,6 +22,7 @@ class MtcnnDetector:
     frame = np.array(CHIP_TEMPLATE, np.float64)
     sure_score = 0.0
     turned_score = 0.95
+    choices = ()
 
     def __init__(self, device: str = "cpu", max_side: int = 640, min_face: int = 40) -> None:
         self._max_side = max_side

@@ -20,15 +20,15 @@ LARGE: Final = 0.1  # of the photo, that a face takes which is all there is
 
 
 class SinglePassDetector:
-    """Runs a LocatorBundle. Stateless, so that threads may share one."""
+    """Runs a LocatorBundle. Threads may share one."""
 
     def __init__(self, bundle: LocatorBundle) -> None:
         metadata = bundle.metadata
+        self.choices = bundle.serving.choices
         self.name, self.frame = metadata.full_name, np.array(metadata.frame, np.float64)
         self.sure_score, self.turned_score = metadata.sure_score, metadata.turned_score
         self._least_score, self._last_score = metadata.least_score, metadata.last_score
-        self._device = next(iter(bundle.module.state_dict().values())).device
-        self._module = bundle.serving
+        self._bundle = bundle
 
     def detect(self, image: Pixels) -> list[Face]:
         """See FaceDetector. A photo above FIRST_LOOK pixels is looked at scaled down to that and, where that shows
@@ -49,13 +49,12 @@ class SinglePassDetector:
     def _likely(self, answers: list[Face]) -> list[Face]:
         return [face for face in answers if face.score >= self._least_score]
 
-    @torch.inference_mode()
     def _look(self, image: Pixels, factor: int) -> list[Face]:
         """Each pixel looked at is the mean of `factor` x `factor` of the photo: quick, and nothing aliases."""
         if factor > 1:
             image = np.array(Image.fromarray(image).reduce(factor))
-        seen = torch.from_numpy(np.ascontiguousarray(image))[None].to(self._device)
-        (answers,) = self._module(seen, self._last_score)
+        seen = torch.from_numpy(np.ascontiguousarray(image))[None]
+        (answers,) = self._bundle.find(seen, self._last_score)
         rows = answers.cpu().numpy().astype(np.float32)  # (F, 15)
         rows[:, LENGTHS] *= factor
         return [Face(row[:4], row[5:].reshape(5, 2), float(row[4])) for row in rows]

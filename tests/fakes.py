@@ -28,6 +28,7 @@ class FakeDetector:
     frame = np.array(CHIP_TEMPLATE)
     sure_score = 0.0
     turned_score = 0.95
+    choices = ()
 
     def __init__(self, name: str = "fake-1") -> None:
         self.name = name

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from model.bundle import find_bundle
-from model.scripted import ARTIFACTS
+from model.runtime.torchscript import ARTIFACTS
 from training.config import Config
 from training.data import Split, split_people
 from training.photos import DataError, Photo, find_photos, lfw_photos, people_of_folder

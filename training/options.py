@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from model.scripted import BundleError
+from model.runtime.torchscript import BundleError
 from training.config import ConfigError, load_config
 from training.experiment import CONFIGS, Experiment
 from training.photos import DataError, data_folder

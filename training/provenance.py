@@ -1,11 +1,12 @@
 """Which code and which machine a figure comes from."""
 
-import platform
 import subprocess
 from pathlib import Path
 from typing import Final
 
 import torch
+
+from model.runtime.processor import instruction_set, processor_name
 
 HEAD: Final = ("git", "rev-parse", "HEAD")
 # What decides a figure: code, configs and versions. A bundle or a report that a run has just written does not.
@@ -24,15 +25,7 @@ def git_commit() -> str:
 
 
 def machine() -> str:
-    """Processor or GPU, and the threads in use."""
+    """GPU, or processor with its instruction set and the threads in use."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    return f"{_processor()}, {torch.get_num_threads()} threads"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return f"{processor_name()} ({instruction_set()}), {torch.get_num_threads()} threads"

@@ -36,6 +36,14 @@ def test_a_detector_that_is_not_installed_is_refused_with_the_way_to_it(monkeypa
         load_settings(detector="mtcnn")
 
 
+def test_an_engine_that_is_not_installed_is_refused_with_the_way_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings(engine="onnxruntime").engine == "onnxruntime"
+    monkeypatch.setattr("app.settings.is_installed", lambda: False)
+    assert load_settings().engine == "torchscript"
+    with pytest.raises(ValueError, match=r"facetwin\[onnxruntime\]"):
+        load_settings(engine="onnxruntime")
+
+
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [

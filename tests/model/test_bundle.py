@@ -9,6 +9,7 @@ import torch
 
 from model.bundle import (
     Bundle,
+    Precision,
     create_bundle,
     encoder_id,
     find_bundle,
@@ -17,6 +18,9 @@ from model.bundle import (
     shipped_bundles,
 )
 from model.network import build_encoder
+from model.runtime.forms import Engine, Form
+from model.runtime.processor import has_bf16
+from model.runtime.torchscript import BundleError
 from tests.fakes import CROP, calibration, metadata
 
 
@@ -71,6 +75,38 @@ def test_a_network_that_computes_something_else_fails_its_check(bundle: Bundle) 
 def test_vectors_that_are_no_numbers_fail_the_check(bundle: Bundle) -> None:
     with pytest.raises(match="computes other vectors"):
         replace(bundle, golden={**bundle.golden, "vectors": bundle.golden["vectors"] * np.nan}).self_check()
+
+
+def test_bf16_is_refused_in_words_where_the_processor_has_it_not(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.bundle.has_bf16", lambda: False)
+    with pytest.raises(BundleError, match=r"AVX-512.*FACETWIN_PRECISION=float32"):
+        load_bundle(bundle.path, precision=Precision.BFLOAT16)
+
+
+@pytest.mark.skipif(not has_bf16(), reason="bfloat16 needs a processor with AVX-512")
+def test_bf16_gives_nearly_the_same_vectors() -> None:
+    loaded = load_bundle(find_bundle("deploy"), precision=Precision.BFLOAT16)
+    assert {Form.FROZEN, Form.FUSED, Form.FUSED_BF16} == set(loaded.serving.choices[0].milliseconds)
+    crops = loaded.golden["crops"]
+    assert (loaded.encode(crops) * load_bundle(loaded.path).encode(crops)).sum(axis=1).min() > 0.999
+
+
+@pytest.mark.parametrize("name", sorted(shipped_bundles()))
+def test_onnx_runtime_gives_the_same_vectors(name: str) -> None:
+    pytest.importorskip("onnxruntime", reason="the extra onnxruntime is not installed")
+    loaded = load_bundle(find_bundle(name), engine=Engine.ONNXRUNTIME)
+    assert all(Form.ONNXRUNTIME in choice.milliseconds for choice in loaded.serving.choices)
+    assert loaded.self_check() < 1e-5
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 5, 3), (CROP, CROP, 3), (1, CROP, CROP, 1)])
+def test_crops_of_another_shape_or_type_are_refused(bundle: Bundle, shape: tuple[int, ...]) -> None:
+    with pytest.raises(RuntimeError, match="crops must be uint8"):
+        bundle.encode(np.zeros(shape, np.uint8))
+    with pytest.raises(RuntimeError, match="crops must be uint8"):
+        bundle.encode(np.zeros((1, CROP, CROP, 3), np.float32))
 
 
 def test_a_plain_torchscript_file_is_refused(tmp_path: Path, bundle: Bundle) -> None:

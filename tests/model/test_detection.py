@@ -9,7 +9,7 @@ from model.detection import DetectorKind, detect_any_orientation, open_detector
 from model.face import Face, FaceDetector
 from model.images import decode_image
 from model.pipeline import PhotoReader
-from model.scripted import BundleError
+from model.runtime.torchscript import BundleError
 from model.selection import FaceSelection
 from tests.fakes import landscape
 from training.photos import Photo
@@ -24,6 +24,7 @@ class CornerDetector:
     frame = np.array(CHIP_TEMPLATE)
     sure_score = 0.8
     turned_score = 0.95
+    choices = ()
 
     def __init__(self, score: float = 0.99) -> None:
         self._score = score

@@ -24,7 +24,7 @@ def test_faces_keep_their_boxes_and_scores_and_get_other_landmarks(finder: FaceF
     assert not torch.allclose(found[:, 5:], located[:, 5:], atol=0.1)
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit")  # exporting is what model/scripted.py does
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # exporting is what model/runtime/torchscript.py does
 def test_each_photo_of_a_batch_gives_the_same_alone_and_scripted(finder: FaceFinder) -> None:
     together, scripted = finder(photos(3), 0.0), torch.jit.script(finder)(photos(3), 0.0)
     for row in range(3):

@@ -36,7 +36,7 @@ def test_a_cell_says_where_its_face_is() -> None:
     torch.testing.assert_close(face[5:7], torch.tensor([24 - 8, 8 + 4.0]))
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit")  # exporting is what model/scripted.py does
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # exporting is what model/runtime/torchscript.py does
 def test_a_photo_of_any_size_gives_the_same_alone_in_a_batch_and_scripted(network: FaceLocator) -> None:
     together = network(photos(3), 0.0)
     alone = network(photos(3)[1:2], 0.0)[0]

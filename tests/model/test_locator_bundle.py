@@ -7,9 +7,12 @@ import torch
 
 from model.alignment import CHIP_TEMPLATE
 from model.bundle import load_bundle, shipped_bundles
+from model.finder import FaceFinder
 from model.locator import FaceLocator
 from model.locator_bundle import SCHEMA, LocatorBundle, LocatorMetadata, create_locator, load_locator, reseal_locator
-from model.scripted import BundleError
+from model.refiner import LandmarkRefiner
+from model.runtime.forms import Engine, Form
+from model.runtime.torchscript import BundleError
 
 
 def metadata() -> LocatorMetadata:
@@ -30,7 +33,7 @@ def metadata() -> LocatorMetadata:
     )
 
 
-def network(seed: int = 0) -> FaceLocator:
+def network(seed: int = 0) -> FaceFinder:
     """Sees faces everywhere."""
     torch.manual_seed(seed)
     made = FaceLocator(0.25)
@@ -40,7 +43,7 @@ def network(seed: int = 0) -> FaceLocator:
         torch.nn.init.normal_(last.weight, std=0.5)
         assert last.bias is not None
         torch.nn.init.zeros_(last.bias)
-    return made
+    return FaceFinder(made, LandmarkRefiner(0.25))
 
 
 def photo() -> np.ndarray:
@@ -97,9 +100,21 @@ def test_an_encoder_is_no_detector_nor_the_other_way_round(bundle: LocatorBundle
 
 def test_a_network_that_finds_nobody_cannot_be_checked_and_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="golden photo"):
-        create_locator(tmp_path / "blind.pt", FaceLocator(0.25), metadata(), photo())
+        create_locator(tmp_path / "blind.pt", FaceFinder(FaceLocator(0.25), LandmarkRefiner(0.25)), metadata(), photo())
     assert not list(tmp_path.iterdir())
 
 
 def test_the_shipped_detector_passes_its_check() -> None:
     load_locator().self_check()
+
+
+def test_onnx_runtime_finds_the_faces_that_torchscript_finds() -> None:
+    pytest.importorskip("onnxruntime", reason="the extra onnxruntime is not installed")
+    images = torch.from_numpy(load_locator().golden["photo"])[None]
+    faces = load_locator().find(images, 0.3)[0]
+    bundle = load_locator(engine=Engine.ONNXRUNTIME)
+    assert {form for choice in bundle.serving.choices for form in choice.milliseconds} == {
+        Form.FROZEN,
+        Form.ONNXRUNTIME,
+    }
+    torch.testing.assert_close(bundle.find(images, 0.3)[0], faces, atol=0.01, rtol=0)

@@ -48,7 +48,7 @@ def test_the_gradient_of_equal_rows_is_finite() -> None:
     assert row.grad.isfinite().all()
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit")  # exporting is what model/scripted.py does
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # exporting is what model/runtime/torchscript.py does
 def test_a_mirroring_encoder_sees_a_face_and_its_mirror_image_alike() -> None:
     torch.manual_seed(0)
     plain = build_encoder("compact_resnet", 80, 32, width=0.25, hidden=64).eval()
@@ -102,7 +102,7 @@ def test_a_halving_block_fills_the_smaller_summand_with_zeros_at_the_end(
     assert y.shape == (1, channels, max(side // 2, (side - 3) // 2 + 1), max(side // 2, (side - 3) // 2 + 1))
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit")  # exporting is what model/scripted.py does
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # exporting is what model/runtime/torchscript.py does
 def test_a_smaller_side_is_what_the_backbone_sees() -> None:
     torch.manual_seed(0)
     encoder = build_encoder("compact_resnet", 80, 32, width=0.25, hidden=64, side=48).eval()

@@ -15,11 +15,15 @@ from app.inference.workers import Workers
 from app.main import Parts, create_app
 from app.metrics import Metrics
 from app.settings import Settings
-from app.verification import FaceService
+from app.verification import FaceService, Hardware
 from model.pipeline import PhotoReader
+from model.runtime.forms import Choice, Form
 from tests.fakes import CROP, TEMPLATE, FakeDetector, FakeEncoder, metadata
 
 Start = Callable[..., TestClient]
+HARDWARE = Hardware(
+    "cpu", "a processor", "AVX2", (Choice((1, 16, 16, 3), Form.FUSED, {Form.FROZEN: 2.0, Form.FUSED: 1.0}),), ()
+)
 
 
 @pytest.fixture
@@ -50,7 +54,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
             )
             reader = PhotoReader(detector or FakeDetector(), np.array(TEMPLATE), CROP, chosen.image_limits)
             bundle = metadata(encoder_id)
-            service = FaceService(reader, gallery, workers, bundle, time.perf_counter)
+            service = FaceService(reader, gallery, workers, bundle, time.perf_counter, HARDWARE)
             yield Parts(service, not_ready)
             workers.close()
             await gallery.close()

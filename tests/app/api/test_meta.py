@@ -12,6 +12,10 @@ def test_the_model_card_is_served_as_json(client: TestClient) -> None:
     assert card["encoder_id"] == "e" * 64
     assert [point["fmr"] for point in card["calibration"]["points"]] == [0.1, 0.01, 0.001]
     assert card["serving_detector"] == "fake-1"
+    assert card["serving_on"]["instruction_set"] == "AVX2"
+    assert card["serving_on"]["encoder"] == [
+        {"shape": [1, 16, 16, 3], "form": "fused", "milliseconds": {"frozen": 2.0, "fused": 1.0}}
+    ]
 
 
 def test_the_docs_load_nothing_from_elsewhere(client: TestClient) -> None:

@@ -1,5 +1,7 @@
-"""A TorchScript file: a module, what is known of it, and what it must compute. Nothing but this and model/fusion.py
-uses torch.jit."""
+"""TorchScript files: a module, its metadata, and golden outputs that it must reproduce.
+
+Only model/runtime/ calls torch.jit.
+"""
 
 import hashlib
 import io
@@ -19,9 +21,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
-from model.fusion import fuse
-
-ARTIFACTS: Final = Path(__file__).parent / "artifacts"
+ARTIFACTS: Final = Path(__file__).parents[1] / "artifacts"
 METADATA, GOLDEN = "metadata.json", "golden.npz"
 
 
@@ -52,12 +52,12 @@ def script(network: nn.Module) -> torch.jit.ScriptModule:
         return torch.jit.script(network.eval().cpu())
 
 
-def freeze(module: torch.jit.ScriptModule, *, fused: bool = False, half: bool = False) -> torch.jit.ScriptModule:
-    """The same with its weights folded into its code, which saves time; it can no longer be saved. `fused`, `half`:
-    see model/fusion.py."""
+def freeze(module: torch.jit.ScriptModule, methods: Sequence[str] = ()) -> torch.jit.ScriptModule:
+    """A copy with the weights folded into the code, which runs faster and cannot be saved. It keeps `forward` and the
+    methods named."""
     with _jit():
-        frozen = torch.jit.freeze(module)
-        return fuse(frozen, half=half) if fused else frozen
+        frozen: torch.jit.ScriptModule = torch.jit.freeze(module, preserved_attrs=list(methods))
+        return frozen
 
 
 def load_scripted(path: Path, device: str, arrays: Sequence[str]) -> Scripted:

@@ -1,0 +1,193 @@
+"""Fused convolutions: one oneDNN operator for a convolution with the ReLU and the sum that follow it.
+
+`torch.compile` uses the same operators; TorchScript runs them but has no pass that inserts them. The weights are laid
+out in memory once, when the module is loaded, in the layout that this processor's kernel reads. The result must pass
+the same golden check as every other form of a network (model/runtime/forms.py).
+"""
+
+from collections.abc import Sequence
+from functools import partial, reduce
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+FLOAT32, BFLOAT16 = 6, 15  # torch's numbers of these types
+INPUTS: Final = "%x, %weight, %bias, %stride, %padding, %dilation, %groups"
+CONVOLVED: Final = f" %y = aten::conv2d({INPUTS})"
+PACKED: Final = """
+ %none : NoneType = prim::Constant()
+ %packed = mkldnn::_reorder_convolution_weight(%weight, %padding, %stride, %dilation, %groups, %none)
+ %no_numbers : Scalar?[] = prim::ListConstruct()
+ %no_method : str = prim::Constant[value=""]()"""
+PACKING: Final = "mkldnn::_reorder_convolution_weight"
+OPTIONS: Final = "%packed, %bias, %padding, %stride, %dilation, %groups"
+
+Size = tuple[int, ...]  # of the tensor that a convolution reads: (B, C, H, W)
+
+
+class _InputSizes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes the size of what each convolution reads, in the order of the calls."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.sizes: list[Size] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten.convolution.default:
+            self.sizes.append(tuple(args[0].shape))
+        return func(*args, **(kwargs or {}))
+
+
+def record_input_sizes(module: torch.jit.ScriptModule, example: Tensor) -> list[Size]:
+    """Runs `module` once on `example` and returns the size that each convolution reads, in the order of the calls.
+
+    Run it on the module before `torch.jit.freeze`: a frozen module that has run once keeps its first plan and ignores
+    what is rewritten later.
+    """
+    recorder = _InputSizes()
+    with torch.no_grad(), recorder:
+        module(example)
+    return recorder.sizes
+
+
+def fuse(frozen: torch.jit.ScriptModule, sizes: Sequence[Size], *, bf16: bool = False) -> torch.jit.ScriptModule | None:
+    """Rewrites a frozen module that has not run yet, in place, and returns it.
+
+    `sizes`: what `record_input_sizes` returned for the same module. oneDNN chooses the layout of the weights by them:
+    without them it assumes a kernel that it does not use under AVX2, and lays the weights out again in every call.
+    `bf16`: the convolutions read and write bfloat16; everything else stays in float32.
+    Returns None where nothing can be fused: torch has no oneDNN, a weight is not a float32 constant on the CPU, or the
+    module runs its convolutions more or less often than once.
+    """
+    graph: Any = frozen.graph
+    convolutions = graph.findAllNodes("aten::conv2d")
+    if not torch._C._has_mkldnn or len(sizes) != len(convolutions) or not all(map(_packable, convolutions)):
+        return None
+    for node in convolutions:
+        _fold_scaling(graph, node)
+    for node in graph.findAllNodes("aten::max_pool2d"):
+        _split_pooling(graph, node)
+    if bf16:
+        _convert_to_bf16(graph, convolutions)
+    # The rewriting moves nodes, so the sizes are kept by the name of the weight.
+    size_of = {node.inputsAt(1).debugName(): size for node, size in zip(convolutions, sizes, strict=True)}
+    for relu in ("relu", "relu_"):
+        for terms in ("%y, %other", "%other, %y"):
+            sums = f"{CONVOLVED}\n %sum = aten::add({terms}, %alpha)\n %z = aten::{relu}(%sum)"
+            _rewrite(graph, f"graph({INPUTS}, %other, %alpha):\n{sums}\n return (%z)", _convolution_with_sum(bf16))
+        followed = f"{CONVOLVED}\n %z = aten::{relu}(%y)"
+        _rewrite(graph, f"graph({INPUTS}):\n{followed}\n return (%z)", _convolution_with("relu", bf16))
+    _rewrite(graph, f"graph({INPUTS}):\n{CONVOLVED}\n return (%y)", _convolution_with("none", bf16))
+    for node in graph.findAllNodes(PACKING):
+        _pack(graph, node, size_of[node.inputsAt(0).debugName()])
+    torch._C._jit_pass_constant_propagation(graph)
+    torch._C._jit_pass_dce(graph)
+    return frozen
+
+
+def _packable(node: Any) -> bool:
+    weight = node.inputsAt(1).toIValue()
+    return isinstance(weight, Tensor) and weight.device.type == "cpu" and weight.dtype == torch.float32
+
+
+def _pack(graph: Any, node: Any, size: Size) -> None:
+    """Lays out the weight of one convolution now and puts the result into the graph as a constant."""
+    weight, *options = (each.toIValue() for each in list(node.inputs())[:-1])
+    constant = graph.create("prim::ConstantMKLDNNTensor", 1)
+    with torch.inference_mode():
+        packed = torch.ops.mkldnn._reorder_convolution_weight(weight, *options, size)
+    constant.t_("value", packed)
+    constant.insertBefore(node)
+    node.output().replaceAllUsesWith(constant.output())
+    node.destroy()
+
+
+def _fold_scaling(graph: Any, node: Any) -> None:
+    """Rewrites a convolution of (x - mean) / std as a convolution of x with another weight (O, I, H, W) and bias (O,).
+
+    Padding must be zero: padded zeros would otherwise stand for other values.
+    """
+    divided = node.inputsAt(0).node()
+    if divided.kind() != "aten::div":
+        return
+    shifted = divided.inputsAt(0).node()
+    if shifted.kind() != "aten::sub" or any(node.inputsAt(4).toIValue()) or node.inputsAt(6).toIValue() != 1:
+        return
+    mean, std = shifted.inputsAt(1).toIValue(), divided.inputsAt(1).toIValue()
+    if not isinstance(mean, Tensor) or not isinstance(std, Tensor) or shifted.inputsAt(2).toIValue() != 1:
+        return
+    weight, bias = node.inputsAt(1).toIValue() / std, node.inputsAt(2).toIValue()
+    offset = (weight.double() * mean).sum(dim=(1, 2, 3))
+    with graph.insert_point_guard(node):
+        node.replaceInput(1, graph.insertConstant(weight))
+        node.replaceInput(2, graph.insertConstant((-offset if bias is None else bias - offset).float()))
+    node.replaceInput(0, shifted.inputsAt(0))
+
+
+def _split_pooling(graph: Any, node: Any) -> None:
+    """Rewrites max-pooling of 3 x 3 with stride 2 as the maximum over rows and then over columns. torch's operator
+    also computes the index of each maximum, which takes longer than both."""
+    if [each.toIValue() for each in list(node.inputs())[1:]] != [[3, 3], [2, 2], [0, 0], [1, 1], False]:
+        return
+    pooled = node.inputsAt(0)
+    with graph.insert_point_guard(node):
+        two = graph.insertConstant(2)
+        for dimension in (two, graph.insertConstant(3)):
+            first, *others = (
+                _insert(graph, "aten::slice", pooled, dimension, *map(graph.insertConstant, ends), two)
+                for ends in ((0, -2), (1, -1), (2, None))
+            )
+            pooled = reduce(partial(_insert, graph, "aten::maximum"), others, first)
+    node.output().replaceAllUsesWith(pooled)
+    node.destroy()
+
+
+def _insert(graph: Any, kind: str, *inputs: Any) -> Any:
+    return graph.insertNode(graph.create(kind, list(inputs), 1)).output()
+
+
+def _convert_to_bf16(graph: Any, convolutions: Any) -> None:
+    """Converts weights and biases to bfloat16, and the input of each fully connected layer back to float32."""
+    for node in convolutions:
+        for position in (1, 2):  # weight and bias
+            value = node.inputsAt(position).toIValue()
+            if value is not None:
+                with graph.insert_point_guard(node):
+                    node.replaceInput(position, graph.insertConstant(value.bfloat16()))
+    linear = "graph(%x, %weight, %bias):{cast}\n %y = aten::linear({x}, %weight, %bias)\n return (%y)"
+    _rewrite(graph, linear.format(cast="", x="%x"), linear.format(cast=_cast("%typed", "%x", FLOAT32), x="%typed"))
+
+
+def _cast(target: str, source: str, number: int) -> str:
+    name = target.removeprefix("%")
+    return f"""
+ %{name}_type : int = prim::Constant[value={number}]()
+ %{name}_no : bool = prim::Constant[value=0]()
+ %{name}_any : NoneType = prim::Constant()
+ {target} = aten::to({source}, %{name}_type, %{name}_no, %{name}_no, %{name}_any)"""
+
+
+def _convolution_with(activation: str, bf16: bool) -> str:
+    cast, x = (_cast("%typed", "%x", BFLOAT16), "%typed") if bf16 else ("", "%x")
+    return f"""graph({INPUTS}):{cast}{PACKED}
+ %activation : str = prim::Constant[value="{activation}"]()
+ %z = mkldnn::_convolution_pointwise({x}, {OPTIONS}, %activation, %no_numbers, %no_method)
+ return (%z)"""
+
+
+def _convolution_with_sum(bf16: bool) -> str:
+    cast, x, other = "", "%x", "%other"
+    if bf16:
+        cast = _cast("%typed", "%x", BFLOAT16) + _cast("%added", "%other", BFLOAT16)
+        x, other = "%typed", "%added"
+    return f"""graph({INPUTS}, %other, %alpha):{cast}{PACKED}
+ %add : str = prim::Constant[value="add"]()
+ %relu : str = prim::Constant[value="relu"]()
+ %z = mkldnn::_convolution_pointwise({x}, {other}, {OPTIONS}, %add, %alpha, %relu, %no_numbers, %no_method)
+ return (%z)"""
+
+
+def _rewrite(graph: Any, pattern: str, replacement: str) -> None:
+    torch._C._jit_pass_custom_pattern_based_rewrite_graph(pattern, replacement, graph)
