@@ -47,7 +47,8 @@ def record_input_sizes(module: torch.jit.ScriptModule, example: Tensor) -> list[
     what is rewritten later.
     """
     recorder = _InputSizes()
-    with torch.no_grad(), recorder:
+    # In inference mode, torch would call the convolutions without passing by the recorder.
+    with torch.inference_mode(False), torch.no_grad(), recorder:
         module(example)
     return recorder.sizes
 

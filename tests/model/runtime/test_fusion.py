@@ -182,3 +182,10 @@ def test_scaling_stays_where_zeros_are_padded_or_channels_are_apart(stem: Stem) 
 def test_other_pooling_is_left_alone() -> None:
     pooling = nn.Sequential(nn.MaxPool2d(2), nn.MaxPool2d(3, 2, padding=1)).eval()
     assert kinds(fused(pooling, torch.zeros(1, 3, 40, 40))).count("aten::max_pool2d") == 2
+
+
+def test_input_sizes_are_recorded_in_inference_mode_too(block: Block) -> None:
+    x = torch.zeros(2, 8, 17, 17)
+    with torch.inference_mode():
+        sizes = record_input_sizes(script(block), x)
+    assert sizes == [tuple(x.shape)] * 7
