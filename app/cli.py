@@ -18,12 +18,12 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
-from app.batch import STATUSES, BatchError, enroll_photos, opened_photos
+from app.bulk_enrollment import STATUSES, BatchError, enroll_photos, opened_photos
 from app.client import ApiError, Facetwin
 from app.errors import FacetwinError
 from app.gallery import open_gallery
 from app.gallery.base import Gallery, GalleryError
-from app.gallery.travel import NotARecord, export_lines, import_lines, problems_of
+from app.gallery.export_import import NotARecord, export_lines, import_lines, problems_of
 from app.main import assemble, create_app
 from app.metrics import FOLDER, Metrics
 from app.settings import PREFIX, Settings, load_settings

@@ -26,8 +26,8 @@ from app.inference.workers import Workers
 from app.metrics import Metrics
 from app.settings import Settings, cores, load_settings
 from app.verification import FaceService, Hardware
-from model.bundle import IN_CACHE, Bundle, find_bundle, load_bundle
-from model.detection import open_detector
+from model.detector.orientation import open_detector
+from model.encoder.bundle import IN_CACHE, Bundle, find_bundle, load_bundle
 from model.errors import NoFaceFound
 from model.pipeline import PhotoReader
 from model.runtime.processor import instruction_set, processor_name

@@ -9,8 +9,8 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.gallery import POSTGRES, SQLITE
-from model.bundle import Precision
-from model.detection import DetectorKind
+from model.detector.orientation import DetectorKind
+from model.encoder.bundle import Precision
 from model.images import MOST_PIXELS, ImageLimits
 from model.runtime.forms import Engine
 from model.runtime.onnx_runtime import is_installed

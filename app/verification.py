@@ -22,8 +22,8 @@ from app.answers import (
 from app.errors import EncoderMismatch, LowQuality, UnknownGallery
 from app.gallery.base import EnrollmentKey, Gallery, IfExists, NewTemplate
 from app.inference.workers import Done, Workers
-from model.bundle import BundleMetadata
 from model.calibration import Calibration, distance
+from model.encoder.bundle import BundleMetadata
 from model.errors import PhotoError
 from model.face import Face
 from model.pipeline import PhotoReader, SeenFace

@@ -2,7 +2,7 @@
 
 Every pair of LFW's peopleDevTest, a bootstrap paired over people: the encoder as exported, as it serves, and in bf16;
 large JPEGs (the photos enlarged) decoded with every pixel and with fewer. The detector's own comparison is
-`python -m training.detector report`.
+`python -m training detector report`.
 """
 
 import io
@@ -23,16 +23,16 @@ from rich.progress import track
 from rich.table import Table
 
 from app.settings import cores
-from model.bundle import Bundle, Precision, find_bundle, load_bundle
-from model.detection import open_detector
+from model.detector.orientation import open_detector
+from model.encoder.bundle import Bundle, Precision, find_bundle, load_bundle
 from model.images import Pixels, decode_image
 from model.pipeline import PhotoReader
 from model.selection import FaceSelection
-from training.data import person_numbers, rows_of
-from training.evaluate import compare
-from training.photos import Photo, data_folder, find_photos, lfw_photos, read_people
-from training.prepare import PreparedFaces, prepare_folder
-from training.protocols import AllPairs, all_pairs
+from training.data.crops import PreparedFaces, prepare_folder
+from training.data.photos import Photo, data_folder, find_photos, lfw_photos, read_people
+from training.data.splits import person_numbers, rows_of
+from training.evaluation.lfw import compare
+from training.metrics.verification import AllPairs, all_pairs
 from training.provenance import git_commit, machine
 
 REPORT: Final = Path("docs/reports/choices.json")

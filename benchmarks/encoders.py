@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.networks import operations, seconds
-from model.bundle import Bundle, find_bundle, load_bundle
+from model.encoder.bundle import Bundle, find_bundle, load_bundle
 from training.provenance import machine
 
 BATCHES = (1, 32)

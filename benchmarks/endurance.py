@@ -16,9 +16,9 @@ from rich.progress import Progress
 
 from benchmarks.load import Outcome, closed_loop, open_loop
 from benchmarks.service import Running, identify_requests, running, verify_requests
-from model.bundle import Precision
-from training.photos import Photo, data_folder, find_photos, lfw_photos
-from training.plots import BLUE, GREY, ORANGE
+from model.encoder.bundle import Precision
+from training.data.photos import Photo, data_folder, find_photos, lfw_photos
+from training.evaluation.plots import BLUE, GREY, ORANGE
 from training.provenance import git_commit, machine
 
 PHOTOS: Final = 400

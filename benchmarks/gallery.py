@@ -29,8 +29,8 @@ from app.gallery import open_gallery
 from app.settings import cores
 from benchmarks.gallery_child import ENCODER
 from benchmarks.population import Population, real_population
-from benchmarks.postgres import postgres
-from training.plots import BLUE, GREY, ORANGE
+from tests.support.postgres_server import postgres
+from training.evaluation.plots import BLUE, GREY, ORANGE
 from training.provenance import git_commit, machine
 
 REPORT, PLOT = Path("docs/reports/gallery.json"), Path("docs/plots/gallery.png")

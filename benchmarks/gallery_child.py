@@ -77,8 +77,8 @@ def bare_postgres(url: str) -> Search:
     import psycopg
     from pgvector.psycopg import register_vector
 
-    from app.gallery.connections import LOOKED_AT
-    from app.gallery.postgres import EXACT, INDEXED
+    from app.gallery.postgres.connections import LOOKED_AT
+    from app.gallery.postgres.gallery import EXACT, INDEXED
 
     connection = psycopg.connect(url, autocommit=True)
     register_vector(connection)

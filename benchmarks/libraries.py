@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from app.settings import cores
-from training.photos import Photo
+from training.data.photos import Photo
 
 PEERS: Final = Path(".venv-peers") / "bin" / "python"  # made by `make bench`
 

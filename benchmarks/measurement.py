@@ -12,10 +12,10 @@ from benchmarks.libraries import face_recognition_table
 from benchmarks.networks import bf16_table, gpu_table, network_tables
 from benchmarks.service import service_table
 from benchmarks.stages import stage_table
-from model.bundle import Precision, find_bundle, load_bundle
-from model.locator_bundle import load_locator
+from model.detector.bundle import load_locator
+from model.encoder.bundle import Precision, find_bundle, load_bundle
 from model.runtime.processor import has_bf16, instruction_set, processor_name
-from training.photos import data_folder, find_photos, lfw_photos
+from training.data.photos import data_folder, find_photos, lfw_photos
 
 PHOTOS: Final = 200
 

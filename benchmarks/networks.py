@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from model.bundle import IN_CACHE, Bundle, Precision
-from model.locator_bundle import LocatorBundle, maps_of
+from model.detector.bundle import LocatorBundle, maps_of
+from model.encoder.bundle import IN_CACHE, Bundle, Precision
 from model.runtime.forms import Engine
 from model.runtime.onnx_runtime import compile_onnx
 from model.runtime.processor import has_bf16

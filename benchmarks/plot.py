@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from training.plots import BLUE, GREY, ORANGE
+from training.evaluation.plots import BLUE, GREY, ORANGE
 
 
 def plot_bench(figures: dict[str, Any], target: Path) -> None:

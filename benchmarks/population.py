@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.bundle import find_bundle, load_bundle
-from training.data import person_numbers, rows_of
-from training.photos import data_folder, lfw_photos, read_people
-from training.prepare import prepare_folder
+from model.encoder.bundle import find_bundle, load_bundle
+from training.data.crops import prepare_folder
+from training.data.photos import data_folder, lfw_photos, read_people
+from training.data.splits import person_numbers, rows_of
 
 BATCH = 64
 

@@ -22,11 +22,11 @@ import torch
 from app.inference.memory import keep_freed_memory
 from app.settings import cores
 from benchmarks.load import Outcome, closed_loop, open_loop, prepared
-from model.bundle import Precision, find_bundle, load_bundle
-from model.detection import open_detector
+from model.detector.orientation import open_detector
+from model.encoder.bundle import Precision, find_bundle, load_bundle
 from model.pipeline import PhotoReader
 from model.selection import FaceSelection
-from training.photos import Photo
+from training.data.photos import Photo
 
 CLIENTS: Final = (1, 8, 32, 128)
 GALLERY: Final = 100  # people enrolled for /identify

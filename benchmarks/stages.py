@@ -7,11 +7,11 @@ from typing import Final
 import torch
 
 from benchmarks.networks import seconds
-from model.bundle import Bundle
-from model.detection import open_detector
+from model.detector.orientation import open_detector
+from model.encoder.bundle import Bundle
 from model.pipeline import PhotoReader
 from model.selection import FaceSelection
-from training.photos import Photo
+from training.data.photos import Photo
 
 STAGES: Final = ("decode", "detect", "align")
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.alignment import align, detail, template_for
-from model.detection import detect_any_orientation
+from model.detector.orientation import detect_any_orientation
 from model.face import Face, FaceDetector
 from model.images import Decoded, ImageLimits, Pixels, decode_image, decode_scaled
 from model.quality import Quality, assess_quality

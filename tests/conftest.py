@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from training.photos import DataError, Photo, data_folder, find_photos, lfw_photos
+from training.data.photos import DataError, Photo, data_folder, find_photos, lfw_photos
 
-pytest_plugins = ["tests.postgres"]
+pytest_plugins = ["tests.support.postgres"]
 
 
 @pytest.fixture

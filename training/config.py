@@ -18,7 +18,7 @@ class ConfigError(Exception):
 
 @checked(frozen=True, config=STRICT)
 class DataConfig:
-    """`more`: folders in the data folder whose people all train, beside LFW's (see training/photos.py)."""
+    """`more`: folders in the data folder whose people all train, beside LFW's (see training/data/photos.py)."""
 
     train_people: str
     test_people: str
@@ -45,8 +45,8 @@ class CropConfig:
 
 @checked(frozen=True, config=STRICT)
 class NetworkConfig:
-    """`mirror` and `side`: see model/network.py. `start`: random weights; or dlib, those that `training/pretrained.py`
-    reads; or a bundle's name, whose vectors then are the anchors too (see training/anchors.py): distillation."""
+    """`mirror` and `side`: see model/encoder/network.py. `start`: random weights; or dlib, those that `training/encoder/initial_weights.py`
+    reads; or a bundle's name, whose vectors then are the anchors too (see training/encoder/distillation.py): distillation."""
 
     architecture: str
     embedding_dim: int = 128
@@ -60,8 +60,8 @@ class NetworkConfig:
 
 @checked(frozen=True, config=STRICT)
 class LossConfig:
-    """`weight` is that of the pair loss, `anchor_weight` that of the anchors (see training/anchors.py). `kind`: the
-    contrastive loss, or the paper's cross-entropy (see training/paper.py), to which margins and mining say nothing."""
+    """`weight` is that of the pair loss, `anchor_weight` that of the anchors (see training/encoder/distillation.py). `kind`: the
+    contrastive loss, or the paper's cross-entropy (see training/encoder/siamese_head.py), to which margins and mining say nothing."""
 
     kind: Literal["contrastive", "cross_entropy"] = "contrastive"
     margin: float = 0.0

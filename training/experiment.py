@@ -7,12 +7,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from model.bundle import find_bundle
+from model.encoder.bundle import find_bundle
 from model.runtime.torchscript import ARTIFACTS
 from training.config import Config
-from training.data import Split, split_people
-from training.photos import DataError, Photo, find_photos, lfw_photos, people_of_folder
-from training.prepare import PreparedFaces, crops_folder, load_prepared, prepare_folder
+from training.data.crops import PreparedFaces, crops_folder, load_prepared, prepare_folder
+from training.data.photos import DataError, Photo, find_photos, lfw_photos, people_of_folder
+from training.data.splits import Split, split_people
 
 CONFIGS: Final = Path(__file__).parent / "configs"
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from app.cli import cli, log_config
 from app.gallery import open_gallery
 from app.gallery.base import IfExists
-from tests.contracts.galleries import new
+from tests.support.galleries import new
 
 
 def test_a_service_that_is_not_there_ends_with_words_and_status_1(tmp_path: Path) -> None:

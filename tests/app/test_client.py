@@ -5,7 +5,7 @@ import pytest
 
 from app.client import ApiError, Facetwin
 from tests.app.api.conftest import Start, start  # noqa: F401 - a fixture
-from tests.fakes import BLUE, RED, REDDISH, picture
+from tests.support.fakes import BLUE, RED, REDDISH, picture
 
 
 @pytest.fixture

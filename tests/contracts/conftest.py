@@ -7,7 +7,7 @@ import pytest
 
 from app.gallery import open_gallery
 from app.gallery.base import Gallery
-from tests.contracts.galleries import Open
+from tests.support.galleries import Open
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

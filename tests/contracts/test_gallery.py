@@ -10,7 +10,7 @@ from app.errors import (
     UnknownTemplate,
 )
 from app.gallery.base import Gallery, IfExists
-from tests.contracts.galleries import ENCODER, Open, names, new, vector
+from tests.support.galleries import ENCODER, Open, names, new, vector
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ import pytest
 
 from app.errors import KeyReused, NameTaken, UnknownGallery, UnknownIdentity
 from app.gallery.base import EnrollmentKey, Gallery, IfExists
-from tests.contracts.galleries import ENCODER, Open, names, new, vector
+from tests.support.galleries import ENCODER, Open, names, new, vector
 
 pytestmark = pytest.mark.anyio
 

@@ -7,10 +7,11 @@ import psycopg
 import pytest
 
 from app.errors import EncoderMismatch, GalleryUnavailable
-from app.gallery import open_gallery, postgres
+from app.gallery import open_gallery
 from app.gallery.base import GalleryError, IfExists, NewTemplate
-from app.gallery.postgres import INDEXED, PostgresGallery
-from tests.contracts.galleries import ENCODER, new, vector
+from app.gallery.postgres import gallery as postgres
+from app.gallery.postgres.gallery import INDEXED, PostgresGallery
+from tests.support.galleries import ENCODER, new, vector
 
 pytestmark = pytest.mark.anyio
 
@@ -92,7 +93,7 @@ async def test_a_server_out_of_reach_is_told_without_the_password() -> None:
 async def test_a_connection_that_died_while_nobody_used_it_is_replaced_unnoticed(
     postgres: str, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.gallery.connections.IDLE_SECONDS", 0.05)
+    monkeypatch.setattr("app.gallery.postgres.connections.IDLE_SECONDS", 0.05)
     gallery = await PostgresGallery.open(postgres_url)
     await gallery.enroll(new("ada", 1), IfExists.REJECT)
     name = postgres_url.split("?")[0].rsplit("/", 1)[1]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.errors import IdentityExists, UnknownGallery, UnknownIdentity
 from app.gallery import open_gallery
 from app.gallery.base import Gallery, IfExists
-from tests.contracts.galleries import ENCODER, Open, enrolling, kill_after, new, vector
+from tests.support.galleries import ENCODER, Open, enrolling, kill_after, new, vector
 
 pytestmark = pytest.mark.anyio
 

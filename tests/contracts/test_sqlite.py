@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
-from app.gallery import follower, open_gallery
+from app.gallery import open_gallery
 from app.gallery.base import GalleryError, IfExists
-from app.gallery.index import VectorIndex
-from app.gallery.sqlite import SqliteGallery
-from app.gallery.tables import holdings, metadata
-from tests.contracts.galleries import ENCODER, new, vector
+from app.gallery.sql.tables import holdings, metadata
+from app.gallery.sqlite import change_feed
+from app.gallery.sqlite.gallery import SqliteGallery
+from app.gallery.sqlite.index import VectorIndex
+from tests.support.galleries import ENCODER, new, vector
 
 pytestmark = pytest.mark.anyio
 
@@ -149,7 +150,7 @@ async def test_a_gallery_of_an_older_version_is_taken_over_whole(tmp_path: Path)
 async def test_above_the_exact_size_another_process_is_followed_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follower, "VectorIndex", partial(VectorIndex, exact=30))
+    monkeypatch.setattr(change_feed, "VectorIndex", partial(VectorIndex, exact=30))
     path = tmp_path / "gallery.db"
     writer, reader = await SqliteGallery.open(path), await SqliteGallery.open(path)
     for number in range(60):

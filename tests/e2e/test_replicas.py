@@ -6,7 +6,7 @@ from itertools import count
 import httpx
 
 from tests.e2e.conftest import Launch
-from training.photos import Photo
+from training.data.photos import Photo
 
 CLIENTS = 4
 

@@ -15,13 +15,13 @@ import pytest
 from PIL import Image
 
 from app.settings import Settings
-from model.bundle import find_bundle, load_bundle
 from model.calibration import Calibration
+from model.encoder.bundle import find_bundle, load_bundle
 from tests.e2e.conftest import Launch, Server
-from tests.fakes import encoded, landscape
-from training.photos import Pair, Photo, lfw_name, read_pairs
-from training.prepare import prepare
-from training.through import Service, identification, parity, spread
+from tests.support.fakes import encoded, landscape
+from training.data.crops import prepare
+from training.data.photos import Pair, Photo, lfw_name, read_pairs
+from training.evaluation.service_parity import Service, identification, parity, spread
 
 FIRST, SECOND = "Aaron_Peirsol/Aaron_Peirsol_0001.jpg", "Aaron_Peirsol/Aaron_Peirsol_0002.jpg"
 OTHER = "Abba_Eban/Abba_Eban_0001.jpg"
@@ -49,9 +49,9 @@ def test_served_similarities_are_those_of_the_bundle_offline(
     bundle = load_bundle(find_bundle(Settings.model_fields["bundle"].default))
     calibration = bundle.metadata.calibration
     assert isinstance(calibration, Calibration)
-    from model.detection import DetectorKind
+    from model.detector.orientation import DetectorKind
     from training.config import CropConfig
-    from training.scored import score
+    from training.evaluation.embeddings import score
 
     served = CropConfig(bundle.metadata.crop_size, 16, DetectorKind.LOCATOR.value)
     faces = prepare([lfw[name] for name in names], served, tmp_path, workers=1)

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from model.calibration import Calibration, TargetUnsupported, distance, fpir
-from tests.fakes import calibration, operating_point
+from tests.support.fakes import calibration, operating_point
 
 
 def test_a_target_gets_the_laxest_point_that_keeps_it() -> None:

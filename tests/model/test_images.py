@@ -9,7 +9,7 @@ from PIL import Image
 
 from model.errors import CorruptImage, EmptyImage, ImageTooLarge, UnsupportedImage
 from model.images import ImageLimits, decode_image
-from tests.fakes import encoded
+from tests.support.fakes import encoded
 
 
 def two_colours() -> Image.Image:

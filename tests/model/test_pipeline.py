@@ -6,8 +6,8 @@ from model.face import Face
 from model.images import ImageLimits, decode_image, decode_scaled
 from model.pipeline import ENOUGH, PhotoReader
 from model.selection import FaceSelection
-from tests.fakes import CROP, TEMPLATE, FakeDetector, encoded
 from tests.model.test_images import two_colours
+from tests.support.fakes import CROP, TEMPLATE, FakeDetector, encoded
 
 SIZE = (3264, 2448)
 

@@ -2,12 +2,12 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from model.alignment import chip_template
-from model.detection import open_detector
+from model.detector.orientation import open_detector
 from model.face import Face
 from model.pipeline import PhotoReader
 from model.quality import LOW, Quality, assess_quality
 from model.selection import FaceSelection
-from training.photos import Photo
+from training.data.photos import Photo
 
 
 def face(scale: float = 1.5, nose_shift: float = 0.0) -> Face:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from tests.training.textures import people
-from training.prepare import PreparedFaces
+from tests.support.textures import people
+from training.data.crops import PreparedFaces
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from model.bundle import find_bundle, load_bundle
+from model.encoder.bundle import find_bundle, load_bundle
 from training.__main__ import app
 from training.config import load_config
+from training.data.photos import DataError, Photo
 from training.experiment import CONFIGS, Experiment
-from training.photos import DataError, Photo
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""Finds the face detector's weights: `python -m training.detector --help`."""
+"""Finds the face detector's weights: `python -m training detector --help`."""

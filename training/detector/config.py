@@ -40,7 +40,7 @@ class CompositeConfig:
     rotation: float
     least_side: float
     empty: float  # a cell without a face
-    turned: float  # a face on its side or its head, which is none: turning the photo is model/detection.py's affair
+    turned: float  # a face on its side or its head, which is none: turning the photo is model/detector/orientation.py's affair
     covered: float  # something before a part of a face
     glasses: float
     pictures: tuple[str, ...]
@@ -56,8 +56,8 @@ class LocatorConfig:
 
 @checked(frozen=True, config=STRICT)
 class ScoreConfig:
-    """The detector's thresholds, 0..1; see model/locator_bundle.py and model/face.py. Chosen on held-out people with
-    `python -m training.detector scores`."""
+    """The detector's thresholds, 0..1; see model/detector/bundle.py and model/face.py. Chosen on held-out people with
+    `python -m training detector scores`."""
 
     least: float
     last: float
@@ -68,7 +68,7 @@ class ScoreConfig:
 @checked(frozen=True, config=STRICT)
 class AlignmentConfig:
     """`scale`: how much larger a face should be in its crop than MTCNN's landmarks would have it; chosen on validation
-    people with `python -m training.detector frames`."""
+    people with `python -m training detector frames`."""
 
     scale: float
 

@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.alignment import CHIP_SIZE, chip_template, similarity_transform
-from model.finder import FaceFinder
+from model.detector.bundle import SCHEMA, LocatorBundle, LocatorMetadata, create_locator
+from model.detector.finder import FaceFinder
+from model.detector.landmark_refiner import LandmarkRefiner
+from model.detector.network import FaceLocator
 from model.images import Pixels
-from model.locator import FaceLocator
-from model.locator_bundle import SCHEMA, LocatorBundle, LocatorMetadata, create_locator
-from model.refiner import LandmarkRefiner
+from training.detector.composites.public_pictures import public_pictures
 from training.detector.config import DetectorConfig, LandmarkConfig
-from training.detector.frames import scaled
-from training.detector.measure import Faces, matches
-from training.detector.public import public_pictures
-from training.detector.teacher import TaughtPhotos
-from training.detector.train import locate
-from training.export import LICENCES
+from training.detector.loop import locate
+from training.detector.metrics import Faces, matches
+from training.detector.pseudo_labels import TaughtPhotos
+from training.detector.reference_landmarks import scaled
+from training.encoder.export import LICENCES
+from training.optimization.checkpoint import best_checkpoint
 from training.provenance import machine
-from training.state import best_checkpoint
 
 CPU = torch.device("cpu")
 
@@ -40,8 +40,8 @@ class Trained:
 
 def best_finder(config: DetectorConfig, landmarks: LandmarkConfig, runs: Path) -> Trained:
     """The best weights of both runs. Raises ConfigError without a checkpoint of either config."""
-    first = best_checkpoint(config, runs / config.name, "python -m training.detector train")
-    second = best_checkpoint(landmarks, runs / landmarks.name, "python -m training.detector landmarks")
+    first = best_checkpoint(config, runs / config.name, "python -m training detector train")
+    second = best_checkpoint(landmarks, runs / landmarks.name, "python -m training detector landmarks")
     locator, refiner = FaceLocator(config.network.width), LandmarkRefiner(landmarks.width)
     locator.load_state_dict(first.pop("encoder"))
     refiner.load_state_dict(second.pop("encoder"))

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.ops import generalized_box_iou_loss
 
-from model.locator import FIRST_STRIDE, LEVELS, centres, decode
+from model.detector.network import FIRST_STRIDE, LEVELS, centres, decode
 
 # The sides of the faces, in pixels, that each map answers for; between two maps, both do.
 SIDES: Final = ((0.0, 64.0), (40.0, 144.0), (96.0, float("inf")))

@@ -12,19 +12,19 @@ import torch
 from PIL import Image
 from rich.progress import track
 
-from model.bundle import Bundle
-from model.detection import DetectorKind, open_detector
+from model.detector.mtcnn import MtcnnDetector
+from model.detector.orientation import DetectorKind, open_detector
+from model.encoder.bundle import Bundle
 from model.face import FaceDetector
 from model.images import Pixels
-from model.mtcnn import MtcnnDetector
-from training.detector.measure import Faces, compare
-from training.detector.sources import Source
-from training.detector.teacher import FACE, TaughtPhotos
-from training.evaluate import compare as compare_pairs
-from training.photos import lfw_photos
-from training.prepare import prepare_folder
+from training.data.crops import prepare_folder
+from training.data.photos import lfw_photos
+from training.detector.metrics import Faces, compare
+from training.detector.photo_sets import Source
+from training.detector.pseudo_labels import FACE, TaughtPhotos
+from training.evaluation.embeddings import score
+from training.evaluation.lfw import compare as compare_pairs
 from training.provenance import machine
-from training.scored import score
 
 SIDES: Final = (250, 640, 1920)  # pixels of the photos that are timed
 THREADS: Final = (1, 2)

@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.verification import FaceService, Hardware
 from model.pipeline import PhotoReader
 from model.runtime.forms import Choice, Form
-from tests.fakes import CROP, TEMPLATE, FakeDetector, FakeEncoder, metadata
+from tests.support.fakes import CROP, TEMPLATE, FakeDetector, FakeEncoder, metadata
 
 Start = Callable[..., TestClient]
 HARDWARE = Hardware(

@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 
 from app.api.problems import STATUS
 from tests.app.api.conftest import Start
-from tests.fakes import RED, FakeEncoder, encoded, picture
 from tests.model.test_images import png_of_size, two_colours
+from tests.support.fakes import RED, FakeEncoder, encoded, picture
 
 GOOD = picture(RED)
 JPEG = encoded(two_colours(), "JPEG")

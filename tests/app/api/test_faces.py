@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.app.api.conftest import Start
-from tests.fakes import BLUE, GREEN, RED, REDDISH, FakeDetector, picture
+from tests.support.fakes import BLUE, GREEN, RED, REDDISH, FakeDetector, picture
 
 
 def verify(client: TestClient, first: bytes, second: bytes, **fields: Any) -> Any:

@@ -2,7 +2,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from tests.app.api.test_faces import enroll, identify
-from tests.fakes import BLUE, RED, REDDISH, picture
+from tests.support.fakes import BLUE, RED, REDDISH, picture
 
 
 def test_looking_and_erasing(client: TestClient) -> None:

@@ -4,7 +4,7 @@ from fastapi.testclient import TestClient
 
 from app.api.problems import STATUS
 from tests.app.api.conftest import Start
-from tests.fakes import BLUE, RED, picture
+from tests.support.fakes import BLUE, RED, picture
 
 
 def test_the_model_card_is_served_as_json(client: TestClient) -> None:

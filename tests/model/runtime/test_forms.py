@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from model.bundle import IN_CACHE, find_bundle, load_bundle
+from model.encoder.bundle import IN_CACHE, find_bundle, load_bundle
 from model.runtime.forms import Engine, Form, Network, choose_fastest, compile_forms
 from model.runtime.processor import instruction_set
 from model.runtime.torchscript import BundleError, freeze, script

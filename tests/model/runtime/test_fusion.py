@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from model.bundle import find_bundle, load_bundle
+from model.encoder.bundle import find_bundle, load_bundle
 from model.runtime.fusion import fuse, record_input_sizes
 from model.runtime.processor import has_bf16
 from model.runtime.torchscript import freeze, script

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from model.alignment import CHIP_SIZE, chip_template
-from model.locator import FaceLocator
-from model.locator_bundle import load_locator
-from model.refiner import LandmarkRefiner
+from model.detector.bundle import load_locator
+from model.detector.landmark_refiner import LandmarkRefiner
+from model.detector.network import FaceLocator
 from training.config import ConfigError, is_of
 from training.detector.config import (
     CONFIG,
@@ -19,8 +19,8 @@ from training.detector.config import (
     load_landmark_config,
 )
 from training.detector.export import best_finder, fit_frame, golden_photo
-from training.state import TrainingState
-from training.team import Team
+from training.optimization.checkpoint import TrainingState
+from training.optimization.distributed import Team
 
 
 def faces(points: np.ndarray) -> np.ndarray:

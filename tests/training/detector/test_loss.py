@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from model.locator import VALUES, centres
+from model.detector.network import VALUES, centres
 from training.detector.loss import NOBODY, UNSURE, assign, detection_loss
 
 SIZES = [(16, 16), (8, 8), (4, 4)]  # of a picture of 128 px

@@ -1,10 +1,10 @@
 import numpy as np
 
-from model.detection import DetectorKind
+from model.detector.orientation import DetectorKind
+from training.data.photos import Photo
+from training.detector.photo_sets import Source
+from training.detector.pseudo_labels import FACE, TaughtPhotos
 from training.detector.report import SIDES, THREADS, report_sources, report_times
-from training.detector.sources import Source
-from training.detector.teacher import FACE, TaughtPhotos
-from training.photos import Photo
 
 
 def test_both_detectors_are_measured_on_every_source(lfw: dict[str, Photo]) -> None:

@@ -1,0 +1,142 @@
+"""The convolutional networks that an encoder can have: from normalised pixels (B, 3, S, S) to a vector (B, D)."""
+
+from typing import Final
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class PaperNet(nn.Sequential):
+    """The convolutional network of Koch et al. 2015, figure 4, for any crop size and three channels: four convolutions
+    (10, 7, 4, 4 wide) with ReLU and max-pooling, a fully connected sigmoid layer, and a projection to the embedding in
+    the place of the paper's weighted L1 distance. `width` scales the channels 64, 128, 128, 256."""
+
+    def __init__(self, crop_size: int, embedding_dim: int, width: float, hidden: int, dropout: float) -> None:
+        a, b, c = (max(int(n * width), 1) for n in (64, 128, 256))
+        side = ((((crop_size - 9) // 2 - 6) // 2) - 3) // 2 - 3
+        if side < 1:
+            raise ValueError(f"crops of {crop_size} px are too small for the paper's network; 75 is the least")
+        super().__init__(
+            nn.Conv2d(3, a, 10),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(2),
+            nn.Conv2d(a, b, 7),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(2),
+            nn.Conv2d(b, b, 4),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(2),
+            nn.Conv2d(b, c, 4),
+            nn.ReLU(inplace=True),
+            nn.Flatten(),
+            nn.Dropout(dropout),
+            nn.Linear(c * side * side, hidden),
+            nn.Sigmoid(),
+            nn.Linear(hidden, embedding_dim),
+        )
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions beside a shortcut (He et al. 2016), batch-normalised."""
+
+    def __init__(self, channels_in: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or channels_in != channels:
+            self.shortcut = nn.Sequential(
+                nn.AvgPool2d(stride, stride), nn.Conv2d(channels_in, channels, 1, bias=False), nn.BatchNorm2d(channels)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.norm1(self.conv1(x)), inplace=True)
+        return F.relu(self.norm2(self.conv2(y)) + self.shortcut(x), inplace=True)
+
+
+class CompactResNet(nn.Sequential):
+    """A small residual network: a stem of stride 4, then stages of residual blocks at strides 4, 8 and 16, and fully
+    connected layers that keep where on the face each feature was (no global pooling)."""
+
+    def __init__(self, crop_size: int, embedding_dim: int, width: float, hidden: int, dropout: float) -> None:
+        if crop_size % 16:
+            raise ValueError(f"the crop size must be a multiple of 16, not {crop_size}")
+        a, b, c, d = (max(int(n * width), 1) for n in (32, 64, 128, 256))
+        side = crop_size // 16
+        super().__init__(
+            nn.Conv2d(3, a, 5, 2, 2, bias=False),
+            nn.BatchNorm2d(a),
+            nn.ReLU(inplace=True),
+            Residual(a, b, 2),
+            Residual(b, c, 2),
+            Residual(c, c, 1),
+            Residual(c, d, 2),
+            Residual(d, d, 1),
+            nn.Conv2d(d, d // 4, 1, bias=False),
+            nn.BatchNorm2d(d // 4),
+            nn.ReLU(inplace=True),
+            nn.Flatten(),
+            nn.Dropout(dropout),
+            nn.Linear(d // 4 * side * side, hidden),
+            nn.BatchNorm1d(hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, embedding_dim),
+        )
+
+
+class DlibResidual(nn.Module):
+    """dlib's block: two convolutions whose norms are folded in, beside the map itself or its 2x2 mean."""
+
+    down: Final[bool]
+    more: Final[int]
+    short: Final[int]
+
+    def __init__(self, channels_in: int, channels: int, halves: int = 0) -> None:
+        """`halves`: the pixels a side of the map that comes in, if the block halves it."""
+        super().__init__()
+        self.down = halves > 0
+        self.conv1 = (
+            nn.Conv2d(channels_in, channels, 3, 2, 0) if self.down else nn.Conv2d(channels_in, channels, 3, 1, 1)
+        )
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1)
+        # dlib fills the smaller of the two summands with zeros, at the end of channels, rows and columns.
+        self.more = channels - channels_in
+        self.short = halves // 2 - (halves - 1) // 2 if self.down else 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv2(F.relu(self.conv1(x)))
+        if not self.down:
+            return F.relu(y + x)
+        shortcut = F.avg_pool2d(x, 2, 2)
+        if self.more > 0:
+            shortcut = F.pad(shortcut, [0, 0, 0, 0, 0, self.more])
+        if self.short > 0:
+            y = F.pad(y, [0, self.short, 0, self.short])
+        return F.relu(y + shortcut)
+
+
+class DlibResNet(nn.Sequential):
+    """The network of dlib's face recognition model: 29 convolutions, 150 px crops, 128 dimensions, 0.27 GMAC.
+
+    The maps: 150 -> 72 -> 35 -> 17 -> 8 -> 4 -> 2 -> mean. Its published weights are public domain
+    (`training/encoder/initial_weights.py` reads them); none come with this class.
+    """
+
+    MEAN = (122.782, 117.001, 104.298)
+    SCALE = 256.0
+
+    def __init__(self) -> None:
+        widths = (32, 32, 32, 64, 64, 64, 64, 128, 128, 128, 256, 256, 256, 256)
+        halves = {3: 35, 7: 17, 10: 8, 13: 4}  # pixels a side of the maps that these blocks halve
+        blocks = [DlibResidual(widths[max(i - 1, 0)], width, halves=halves.get(i, 0)) for i, width in enumerate(widths)]
+        super().__init__(
+            nn.Conv2d(3, 32, 7, 2),
+            nn.ReLU(),
+            nn.MaxPool2d(3, 2),
+            *blocks,
+            nn.AvgPool2d(2),
+            nn.Flatten(),
+            nn.Linear(256, 128, bias=False),
+        )

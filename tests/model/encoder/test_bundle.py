@@ -1,0 +1,184 @@
+import json
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.encoder.bundle import (
+    Bundle,
+    Precision,
+    create_bundle,
+    encoder_id,
+    find_bundle,
+    load_bundle,
+    reseal,
+    shipped_bundles,
+)
+from model.encoder.network import build_encoder
+from model.runtime.forms import Engine, Form
+from model.runtime.processor import has_bf16
+from model.runtime.torchscript import BundleError
+from tests.support.fakes import CROP, calibration, metadata
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    torch.manual_seed(0)
+    encoder = build_encoder("compact_resnet", CROP, 8, width=0.1, hidden=8)
+    return create_bundle(tmp_path / "small.pt", encoder, replace(metadata(), calibration=None))
+
+
+def test_what_is_loaded_computes_what_was_saved(bundle: Bundle) -> None:
+    loaded = load_bundle(bundle.path)
+    assert loaded.self_check() < 1e-6
+    assert loaded.metadata == bundle.metadata
+    assert len(loaded.metadata.encoder_id) == 64
+
+
+def test_resealing_changes_the_metadata_and_not_the_encoder(bundle: Bundle) -> None:
+    reseal(bundle, calibration=calibration())
+    loaded = load_bundle(bundle.path)
+    assert loaded.metadata.calibration == calibration()
+    assert loaded.metadata.encoder_id == bundle.metadata.encoder_id
+    assert loaded.self_check() < 1e-6
+
+
+def test_resealing_cannot_change_the_identity(bundle: Bundle) -> None:
+    with pytest.raises(ValueError, match="which encoder"):
+        reseal(bundle, encoder_id="x")
+
+
+def test_the_encoder_id_follows_weights_and_alignment_and_nothing_else(bundle: Bundle) -> None:
+    state = bundle.module.state_dict()
+    mine = encoder_id(state, bundle.metadata)
+    assert encoder_id(dict(reversed(state.items())), bundle.metadata) == mine
+    assert encoder_id(state, replace(bundle.metadata, detector="other", calibration=calibration(), name="x")) == mine
+    moved = ((5.0, 5.5), *bundle.metadata.template[1:])
+    assert encoder_id(state, replace(bundle.metadata, template=moved)) != mine
+    name = next(iter(state))
+    assert encoder_id({**state, name: state[name] + 1}, bundle.metadata) != mine
+    for option in ({"mirror": True}, {"side": 24}):
+        assert (
+            encoder_id(state, replace(bundle.metadata, architecture={**bundle.metadata.architecture, **option})) != mine
+        )
+
+
+def test_a_network_that_computes_something_else_fails_its_check(bundle: Bundle) -> None:
+    off = {**bundle.golden, "vectors": bundle.golden["vectors"] + np.float32(1e-3)}
+    with pytest.raises(match="computes other vectors"):
+        replace(bundle, golden=off).self_check()
+
+
+def test_vectors_that_are_no_numbers_fail_the_check(bundle: Bundle) -> None:
+    with pytest.raises(match="computes other vectors"):
+        replace(bundle, golden={**bundle.golden, "vectors": bundle.golden["vectors"] * np.nan}).self_check()
+
+
+def test_bf16_is_refused_in_words_where_the_processor_has_it_not(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.encoder.bundle.has_bf16", lambda: False)
+    with pytest.raises(BundleError, match=r"AVX-512.*FACETWIN_PRECISION=float32"):
+        load_bundle(bundle.path, precision=Precision.BFLOAT16)
+
+
+@pytest.mark.skipif(not has_bf16(), reason="bfloat16 needs a processor with AVX-512")
+def test_bf16_gives_nearly_the_same_vectors() -> None:
+    loaded = load_bundle(find_bundle("deploy"), precision=Precision.BFLOAT16)
+    assert {Form.FROZEN, Form.FUSED, Form.FUSED_BF16} == set(loaded.serving.choices[0].milliseconds)
+    crops = loaded.golden["crops"]
+    assert (loaded.encode(crops) * load_bundle(loaded.path).encode(crops)).sum(axis=1).min() > 0.999
+
+
+@pytest.mark.parametrize("name", sorted(shipped_bundles()))
+def test_onnx_runtime_gives_the_same_vectors(name: str) -> None:
+    pytest.importorskip("onnxruntime", reason="the extra onnxruntime is not installed")
+    loaded = load_bundle(find_bundle(name), engine=Engine.ONNXRUNTIME)
+    assert all(Form.ONNXRUNTIME in choice.milliseconds for choice in loaded.serving.choices)
+    assert loaded.self_check() < 1e-5
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 5, 3), (CROP, CROP, 3), (1, CROP, CROP, 1)])
+def test_crops_of_another_shape_or_type_are_refused(bundle: Bundle, shape: tuple[int, ...]) -> None:
+    with pytest.raises(RuntimeError, match="crops must be uint8"):
+        bundle.encode(np.zeros(shape, np.uint8))
+    with pytest.raises(RuntimeError, match="crops must be uint8"):
+        bundle.encode(np.zeros((1, CROP, CROP, 3), np.float32))
+
+
+def test_a_plain_torchscript_file_is_refused(tmp_path: Path, bundle: Bundle) -> None:
+    stripped = tmp_path / "plain.pt"
+    with zipfile.ZipFile(bundle.path) as source, zipfile.ZipFile(stripped, "w") as target:
+        for name in source.namelist():
+            if "extra/" not in name:
+                target.writestr(name, source.read(name))
+    with pytest.raises(match=r"metadata\.json and golden\.npz missing"):
+        load_bundle(stripped)
+
+
+def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.pt"
+    broken.write_bytes(b"not a bundle")
+    with pytest.raises(match="cannot be read"):
+        load_bundle(broken)
+
+
+def test_weights_that_are_not_the_named_ones_are_refused(tmp_path: Path, bundle: Bundle) -> None:
+    forged = tmp_path / "forged.pt"
+    with zipfile.ZipFile(bundle.path) as source, zipfile.ZipFile(forged, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name.endswith("extra/metadata.json"):
+                content = json.dumps({**json.loads(content), "encoder_id": "0" * 64}).encode()
+            target.writestr(name, content)
+    with pytest.raises(match="not those that its metadata names"):
+        load_bundle(forged)
+
+
+def test_a_failed_save_leaves_the_old_file_and_no_rest(bundle: Bundle) -> None:
+    before = bundle.path.read_bytes()
+    with pytest.raises(TypeError):
+        reseal(bundle, evaluation={"not": object()})
+    assert bundle.path.read_bytes() == before
+    assert [path.name for path in bundle.path.parent.iterdir()] == [bundle.path.name]
+
+
+def test_a_bundle_is_found_by_name_or_path(bundle: Bundle) -> None:
+    assert find_bundle(str(bundle.path)) == bundle.path
+    assert find_bundle("lfw") == shipped_bundles()["lfw"]
+    with pytest.raises(match="neither a file nor one of the shipped"):
+        find_bundle("nonesuch")
+
+
+@pytest.mark.parametrize("name", sorted(shipped_bundles()))
+def test_every_shipped_bundle_is_sound_and_calibrated(name: str) -> None:
+    loaded = load_bundle(find_bundle(name))
+    loaded.self_check()
+    assert loaded.metadata.calibration is not None
+    assert loaded.metadata.evaluation is not None
+    assert loaded.path.stat().st_size <= 25e6
+    assert not loaded.metadata.git_commit.endswith("dirty")
+
+
+@pytest.mark.parametrize("name", sorted(shipped_bundles()))
+def test_every_shipped_bundle_computes_what_its_network_does_unscripted(name: str) -> None:
+    loaded = load_bundle(find_bundle(name))
+    shape = loaded.metadata.architecture
+    eager = build_encoder(
+        shape["architecture"],
+        loaded.metadata.crop_size,
+        loaded.metadata.embedding_dim,
+        shape["width"],
+        shape["hidden"],
+        shape["dropout"],
+        shape.get("mirror", False),
+    ).eval()
+    eager.load_state_dict(loaded.module.state_dict())
+    size = loaded.metadata.crop_size
+    crops = torch.randint(0, 256, (5, size, size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    crops = torch.cat([crops, torch.from_numpy(loaded.golden["crops"])])
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded.module(crops), eager(crops), atol=1e-5, rtol=0)

@@ -1,0 +1,99 @@
+"""Pictures for the documents: of our own making, or in the public domain and part of scikit-image."""
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from model.detector.orientation import detect_any_orientation
+from model.face import FaceDetector
+from training.detector.composites.composer import texture
+from training.detector.composites.drawing import drawn
+from training.detector.composites.public_pictures import public_pictures
+
+PANEL = 300  # pixels a side
+ACROSS = 4
+
+
+def scenes() -> dict[str, Image.Image]:
+    """Caption -> picture. The portrait is NASA's of Eileen Collins."""
+    names = ("astronaut.png", "camera.png", "color.png")
+    astronaut, camera, colours = (Image.fromarray(each) for each in public_pictures(names))
+    portrait = astronaut.crop((96, 0, 352, 256))
+    photographer = camera.crop((60, 20, 316, 276))
+    return {
+        "portrait": astronaut,
+        "group": _group(portrait),
+        "dark": _dark(portrait),
+        "tilted by 35 degrees": portrait.rotate(35, Image.Resampling.BICUBIC, fillcolor=(90, 90, 100)),
+        "on its side": astronaut.rotate(90, expand=True),
+        "profile": photographer,
+        "blurred, 48 px": portrait.resize((48, 48), Image.Resampling.BOX).resize((300, 300), Image.Resampling.BICUBIC),
+        "sunglasses": _sunglasses(portrait),
+        "empty: a landscape": _landscape(),
+        "empty: a drawing": _drawing(),
+        "empty: colours": colours,
+        "empty: a texture": Image.fromarray(texture(np.random.default_rng(3), 300, 300)),
+    }
+
+
+def contact_sheet(detector: FaceDetector) -> Image.Image:
+    """Every scene with what the detector finds on it."""
+    pictures = scenes()
+    rows = -(-len(pictures) // ACROSS)
+    page = Image.new("RGB", (ACROSS * PANEL, rows * (PANEL + 20)), "white")
+    for number, (caption, picture) in enumerate(pictures.items()):
+        faces = detect_any_orientation(detector, np.array(picture))
+        left, top = number % ACROSS * PANEL, number // ACROSS * (PANEL + 20)
+        found = "nobody" if not faces else f"{len(faces)} face{'s' if len(faces) > 1 else ''}"
+        ImageDraw.Draw(page).text((left + 4, top + 4), f"{caption}: {found}", fill="black")
+        page.paste(drawn(picture, faces, PANEL - 4), (left, top + 20))
+    return page
+
+
+def _group(portrait: Image.Image) -> Image.Image:
+    """Copies of one portrait, of many sizes and slants, before a wall."""
+    rng = np.random.default_rng(5)
+    wall = Image.fromarray(texture(np.random.default_rng(11), 1200, 900)).filter(ImageFilter.GaussianBlur(30))
+    for row, side in enumerate((130, 190, 280)):
+        for column in range(1200 // (side + 20)):
+            copy = portrait.rotate(float(rng.uniform(-20, 20)), Image.Resampling.BICUBIC, fillcolor=(120, 120, 130))
+            if rng.random() < 0.5:
+                copy = copy.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+            copy = copy.crop((30, 20, 226, 216)).resize((side, side), Image.Resampling.LANCZOS)
+            wall.paste(copy, (column * (side + 20) + 10, (60, 280, 560)[row]))
+    return wall
+
+
+def _dark(portrait: Image.Image) -> Image.Image:
+    noise = np.random.default_rng(1).normal(0, 4, (portrait.height, portrait.width, 3))
+    return Image.fromarray((np.array(portrait) * 0.12 + noise).clip(0, 255).astype(np.uint8))
+
+
+def _sunglasses(portrait: Image.Image) -> Image.Image:
+    worn = portrait.copy()
+    draw = ImageDraw.Draw(worn)
+    for x in (112, 146):
+        draw.ellipse([x - 15, 92, x + 15, 116], fill=(15, 15, 20))
+    draw.line([112, 102, 146, 102], fill=(15, 15, 20), width=3)
+    return worn
+
+
+def _landscape() -> Image.Image:
+    """Sky, hills and grass."""
+    y, x = np.mgrid[0:600, 0:800].astype(np.float32)
+    sky = np.stack([120 + y / 8, 160 + y / 8, 230 + 0 * y], axis=-1)
+    grass = np.stack([40 + 20 * np.sin(x / 17), 110 + 15 * np.cos(y / 12 + x / 27), 50 + 0 * y], axis=-1)
+    ridge = 320 + 50 * np.sin(x / 100) + 25 * np.sin(x / 32)
+    return Image.fromarray(np.where((y < ridge)[..., None], sky, grass).clip(0, 255).astype(np.uint8))
+
+
+def _drawing() -> Image.Image:
+    """A child's face."""
+    page = Image.new("RGB", (300, 300), (250, 248, 240))
+    draw = ImageDraw.Draw(page)
+    draw.ellipse([60, 50, 240, 250], outline="black", width=4)
+    for x in (115, 185):
+        draw.ellipse([x - 12, 115, x + 12, 139], outline="black", width=3)
+        draw.ellipse([x - 4, 124, x + 4, 132], fill="black")
+    draw.line([150, 140, 142, 175, 156, 175], fill="black", width=3)
+    draw.arc([105, 160, 195, 215], 10, 170, fill="red", width=4)
+    return page
