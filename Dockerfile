@@ -1,6 +1,6 @@
 # The CPU image: docker build -t facetwin .
-# With MTCNN beside the default detector: --build-arg EXTRAS=[mtcnn]
-# The GPU image: docker build -t facetwin:gpu --build-arg TORCH_INDEX_URL= .   (the ordinary index's torch carries CUDA)
+# With MTCNN as a second detector: --build-arg EXTRAS=[mtcnn]
+# The GPU image: docker build -t facetwin:gpu --build-arg TORCH_INDEX_URL= .   (PyPI's torch includes CUDA)
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
@@ -11,7 +11,7 @@ WORKDIR /src
 COPY pyproject.toml constraints.txt README.md ./
 COPY model model
 COPY app app
-# One layer for everything that is large. torch first, from its own index; the rest then finds it there.
+# One layer for everything large. torch comes first, from its own index; the second install then finds it present.
 RUN python3 -m venv /opt/facetwin \
  && /opt/facetwin/bin/pip install --quiet --no-cache-dir --disable-pip-version-check uv \
  && /opt/facetwin/bin/uv pip install --quiet --python /opt/facetwin/bin/python --constraint constraints.txt \

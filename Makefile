@@ -1,8 +1,8 @@
-# Everything needs nothing but python3 and make: each target makes the virtual environment that it needs.
+# Needs only python3 and make: each target creates the virtual environment that it uses.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# uv reads the certificates that the machine trusts, as pip does.
+# uv uses the machine's own certificates, as pip does.
 export UV_SYSTEM_CERTS ?= 1
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
@@ -11,10 +11,10 @@ INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint con
 serve: $(VENV)/.serve ## install what serving needs and start the service
 	$(BIN)/facetwin serve $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
 
-test: $(VENV)/.dev ## every test
+test: $(VENV)/.dev ## run every test
 	$(BIN)/python -m pytest
 
-test-avx2: $(VENV)/.dev ## the tests of the networks again, without AVX-512
+test-avx2: $(VENV)/.dev ## the tests of model/ again, without AVX-512
 	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(BIN)/python -m pytest tests/model
 
 check: $(VENV)/.dev ## style, types, import rules
@@ -23,19 +23,19 @@ check: $(VENV)/.dev ## style, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev .venv-peers/.done ## how fast the service is on this machine, beside others
+bench: $(VENV)/.dev .venv-peers/.done ## measure the service on this machine, beside other libraries
 	$(BIN)/python -m benchmarks
 
-bench-gallery: $(VENV)/.dev ## how fast galleries of up to a million templates are, beside libraries
+bench-gallery: $(VENV)/.dev ## measure galleries of up to a million templates, beside other libraries
 	$(BIN)/python -m benchmarks.gallery
 
-data: $(VENV)/.dev ## download LFW to data/ (180 MB, hash checked)
+data: $(VENV)/.dev ## download LFW to data/ (180 MB, checked by hash)
 	$(BIN)/python -m training download data
 
-image-check: ## build the image and ask it, with or without a container engine
+image-check: ## build the image and send it requests, with or without a container engine
 	sh scripts/image-check.sh
 
-clean: ## remove the environment and everything made; never data/, where the gallery is
+clean: ## remove the environments and all build products; keeps data/, where the gallery is
 	rm -rf $(VENV) .venv-peers build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 	find app model training tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
@@ -55,7 +55,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/uv
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.serve
 
-# dlib needs an older setuptools and comes as a wheel under another name: an environment of its own.
+# A separate environment: dlib needs an older setuptools, and its wheel has another name.
 .venv-peers/.done: | $(BIN)/uv
 	@$(PYTHON) -m venv .venv-peers
 	@$(BIN)/uv pip install --quiet --python .venv-peers/bin/python "setuptools<81" dlib-bin==20.0.1.post1 click numpy pillow \

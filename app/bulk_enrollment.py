@@ -1,25 +1,25 @@
-"""Everybody of a folder or archive, enrolled through a running service; stopped anywhere, a second run goes on."""
+"""Enrolls the photos of a folder or archive through a running service. An interrupted run can be resumed."""
 
 import json
 import tarfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from functools import partial
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from app.client import ApiError, Facetwin
 
-ENROLLED, DUPLICATE, REJECTED, DONE = "enrolled", "duplicate", "rejected", "done before"
-STATUSES: Final = (ENROLLED, DUPLICATE, REJECTED, DONE)
-TRIES: Final = 8  # of a photo, where the service is at its limit
-# What is wrong with one photo or name; everything else ends the run, which can then go on where it stopped.
-REFUSALS: Final = (
+MAX_ATTEMPTS: Final = 8  # per photo, while the service answers 429
+# Problems of one photo or name: the photo is rejected and the run continues. Any other problem ends the run.
+PHOTO_PROBLEMS: Final = (
     "malformed_request",
     "empty_image",
     "corrupt_image",
@@ -29,139 +29,202 @@ REFUSALS: Final = (
     "several_faces",
     "low_quality",
 )
+REPORT_START: Final = b'{"photo": '
+# What zipfile and tarfile raise on archives that are damaged, encrypted or compressed in an unknown way.
+ARCHIVE_ERRORS: Final = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
-class BatchError(Exception):
+class BulkEnrollmentError(Exception):
     """The folder, archive or report cannot be used."""
+
+
+class Status(StrEnum):
+    """What happened to a photo. The values appear in reports."""
+
+    ENROLLED = "enrolled"
+    DUPLICATE = "duplicate"  # a photo with the same bytes was enrolled before
+    REJECTED = "rejected"
+    DONE = "done before"  # by an earlier run; never written to the report
 
 
 @dataclass(frozen=True)
 class PhotoFile:
-    """One file of a folder or archive; `identity` is its folder's name, empty where it lies in none."""
+    """One file in a folder or archive."""
 
-    place: str  # inside the folder or archive
-    identity: str
-    read: Callable[[], bytes]
+    path: str  # relative to the folder or archive
+    identity: str  # name of its folder; empty for a file at the top level
+    read: Callable[[], bytes]  # raises BulkEnrollmentError
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a photo: a line of the report, which names people but holds no photo and no vector."""
+    """What happened to a photo: one line of the report. It contains names, but no photos and no vectors."""
 
     photo: str
     gallery: str
     identity: str
     digest: str  # SHA-256 of the file, in hex
-    status: str
+    status: Status
     detail: str = ""
     template_id: str = ""
     warnings: tuple[str, ...] = ()
 
 
 @contextmanager
-def opened_photos(path: Path) -> Iterator[list[PhotoFile]]:
-    """By place; hidden files are passed over. Raises BatchError where `path` is no folder and no archive."""
+def open_photos(path: Path) -> Iterator[list[PhotoFile]]:
+    """Lists the files of a folder, .zip or .tar by path, without hidden ones.
+
+    Raises BulkEnrollmentError if `path` is neither a folder nor a readable archive.
+    """
+    files: dict[str, Callable[[], bytes]]
     with ExitStack() as stack:
-        if path.is_dir():
-            files = {file.relative_to(path).as_posix(): file.read_bytes for file in path.rglob("*") if file.is_file()}
-        elif zipfile.is_zipfile(path):
-            archive = stack.enter_context(zipfile.ZipFile(path))
-            files = {each.filename: partial(archive.read, each) for each in archive.infolist() if not each.is_dir()}
-        elif tarfile.is_tarfile(path):
-            packed = stack.enter_context(tarfile.open(path))
-            files = {each.name: partial(_extract, packed, each) for each in packed.getmembers() if each.isfile()}
-        else:
-            raise BatchError(f"{path} is no folder and no .zip or .tar archive of NAME/photo.jpg.")
-        shown = sorted(name for name in files if not _is_hidden(PurePosixPath(name)))
-        yield [PhotoFile(name, PurePosixPath(name).parent.name, files[name]) for name in shown]
+        try:
+            if path.is_dir():
+                files = {
+                    file.relative_to(path).as_posix(): file.read_bytes for file in path.rglob("*") if file.is_file()
+                }
+            elif zipfile.is_zipfile(path):
+                archive = stack.enter_context(zipfile.ZipFile(path))
+                files = {each.filename: partial(archive.read, each) for each in archive.infolist() if not each.is_dir()}
+            elif tarfile.is_tarfile(path):
+                tar = stack.enter_context(tarfile.open(path))
+                files = {each.name: partial(_extract, tar, each) for each in tar.getmembers() if each.isfile()}
+            else:
+                raise BulkEnrollmentError(f"{path} is neither a folder nor a .zip or .tar archive of NAME/photo.jpg.")
+        except ARCHIVE_ERRORS as error:
+            raise BulkEnrollmentError(f"{path} cannot be read: {error}. Is it damaged?") from error
+        visible = sorted(name for name in files if not _is_hidden(PurePosixPath(name)))
+        yield [
+            PhotoFile(name, PurePosixPath(name).parent.name, partial(_read, path, name, files[name]))
+            for name in visible
+        ]
 
 
 def enroll_photos(
-    service: Facetwin, photos: Sequence[PhotoFile], report: Path, gallery: str, min_quality: float, at_once: int
+    service: Facetwin, photos: Sequence[PhotoFile], report: Path, gallery: str, min_quality: float, concurrency: int
 ) -> Generator[Outcome, None, None]:
-    """Sends what `report` does not know yet, `at_once` at a time, and adds a line for each. Raises ApiError where the
-    service is gone or refuses everything: what has been answered by then is in the report. Raises BatchError."""
+    """Sends the photos that `report` does not list yet, `concurrency` at a time, and appends one line for each.
+
+    Yields the outcome of every photo, in order. Raises ApiError if the service is unreachable or refuses all photos;
+    photos answered until then are in the report. Raises BulkEnrollmentError if a photo or the report is unusable.
+    """
     earlier = [each for each in _read_report(report) if each.gallery == gallery]
     done = {(each.photo, each.digest) for each in earlier}
-    first = {each.digest: each for each in reversed(earlier)}  # of each content
+    first = {each.digest: each for each in reversed(earlier)}  # the first photo with these bytes
     options = {"gallery": gallery, "if_exists": "add", "min_quality": min_quality}
-    with report.open("a", encoding="utf-8") as lines, ThreadPoolExecutor(at_once) as pool:
-        for start in range(0, len(photos), at_once):
-            waiting: list[Outcome | Future[Outcome]] = []
-            for photo in photos[start : start + at_once]:
+    with _open_report(report) as lines, ThreadPoolExecutor(concurrency) as pool:
+        for start in range(0, len(photos), concurrency):
+            pending: list[Outcome | Future[Outcome]] = []
+            for photo in photos[start : start + concurrency]:
                 content = photo.read()
                 digest = sha256(content).hexdigest()
-                outcome = Outcome(photo.place, gallery, photo.identity, digest, ENROLLED)
-                if (photo.place, digest) in done:
-                    waiting.append(replace(outcome, status=DONE))
+                outcome = Outcome(photo.path, gallery, photo.identity, digest, Status.ENROLLED)
+                if (photo.path, digest) in done:
+                    pending.append(replace(outcome, status=Status.DONE))
                 elif not photo.identity:
-                    waiting.append(replace(outcome, status=REJECTED, detail="lies in no folder that names a person"))
+                    detail = "is not in a folder named after a person"
+                    pending.append(replace(outcome, status=Status.REJECTED, detail=detail))
                 elif digest in first:
-                    waiting.append(_again(outcome, first[digest]))
+                    pending.append(_duplicate(outcome, first[digest]))
                 else:
                     first[digest] = outcome
-                    waiting.append(pool.submit(_enroll, service, outcome, content, options))
-            broken: Exception | None = None
-            for each in waiting:
+                    pending.append(pool.submit(_enroll, service, outcome, content, options))
+            failure: ApiError | None = None
+            for each in pending:
                 try:
-                    told = each.result() if isinstance(each, Future) else each
+                    result = each.result() if isinstance(each, Future) else each
                 except ApiError as error:
-                    broken = broken or error
+                    failure = failure or error
                     continue
-                if told.status != DONE:
-                    lines.write(json.dumps(asdict(told), ensure_ascii=False) + "\n")
+                if result.status is not Status.DONE:
+                    lines.write(json.dumps(asdict(result), ensure_ascii=False) + "\n")
                     lines.flush()
-                yield told
-            if broken is not None:
-                raise broken
+                yield result
+            if failure is not None:
+                raise failure
 
 
-def _again(outcome: Outcome, before: Outcome) -> Outcome:
-    """Of a file whose content has been met elsewhere."""
-    detail = f"is the same file as {before.photo}"
-    if before.identity != outcome.identity:
+def _duplicate(outcome: Outcome, earlier: Outcome) -> Outcome:
+    """Reports a photo whose bytes were already enrolled."""
+    detail = f"is the same file as {earlier.photo}"
+    if earlier.identity != outcome.identity:
         detail += ", under another name; it was not enrolled again"
-    return replace(outcome, status=DUPLICATE, detail=detail)
+    return replace(outcome, status=Status.DUPLICATE, detail=detail)
 
 
 def _enroll(service: Facetwin, outcome: Outcome, content: bytes, options: dict[str, Any]) -> Outcome:
-    # The same for the same photo of the same person: a run that was cut off enrolls nobody twice.
+    # The key depends only on gallery, person and photo, so a resumed run enrolls nobody twice.
     key = sha256(f"{options['gallery']}/{outcome.identity}/{outcome.digest}".encode()).hexdigest()
-    for left in reversed(range(TRIES)):
+    for attempts_left in reversed(range(MAX_ATTEMPTS)):
         try:
             answer = service.enroll(outcome.identity, content, key=key, **options)
         except ApiError as error:
-            if error.status == 429 and left:
+            if error.status == 429 and attempts_left:
                 time.sleep(error.retry_after or 1.0)
                 continue
-            if error.code == "idempotency_key_reused":  # by an earlier run with other options
-                return replace(outcome, status=DONE)
-            if error.code not in REFUSALS:
+            if error.code == "idempotency_key_reused":  # an earlier run enrolled it with other options
+                return replace(outcome, status=Status.DONE)
+            if error.code not in PHOTO_PROBLEMS:
                 raise
-            return replace(outcome, status=REJECTED, detail=str(error))
+            return replace(outcome, status=Status.REJECTED, detail=str(error))
         warnings = tuple(f"{each['code']}: {each['message']}" for each in answer["warnings"])
         return replace(outcome, template_id=answer["template_id"], warnings=warnings)
-    raise AssertionError("the last try returns or raises")
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _read_report(report: Path) -> list[Outcome]:
+    """Reads the outcomes of earlier runs. Removes a last line that was cut off when a run was killed."""
     if not report.exists():
         return []
-    text = report.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:  # a line that was being written when the run was killed
-        report.write_text(whole, encoding="utf-8")
     try:
-        lines = whole.splitlines()
-        return [Outcome(**{**json.loads(line), "warnings": ()}) for line in lines]
-    except (ValueError, TypeError) as error:
-        raise BatchError(f"{report} is no report of an earlier run. Name another file, or remove it.") from error
+        content = report.read_bytes()
+        complete = content[: content.rfind(b"\n") + 1]
+        outcomes = [_parse_outcome(line) for line in complete.decode().split("\n") if line]
+        if complete != content:
+            if not outcomes and content[: len(REPORT_START)] != REPORT_START[: len(content)]:
+                raise ValueError("not a line of a report")  # so it is another file: do not truncate it
+            report.write_bytes(complete)
+    except OSError as error:
+        raise BulkEnrollmentError(f"The report {report} cannot be read: {error.strerror}.") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise BulkEnrollmentError(f"{report} is not the report of an earlier run. Name another file.") from error
+    return outcomes
 
 
-def _is_hidden(place: PurePosixPath) -> bool:
-    return any(part.startswith((".", "__MACOSX")) for part in place.parts)
+def _parse_outcome(line: str) -> Outcome:
+    fields = json.loads(line)
+    return Outcome(**{**fields, "status": Status(fields["status"]), "warnings": ()})
+
+
+@contextmanager
+def _open_report(report: Path) -> Iterator[TextIO]:
+    try:
+        lines = report.open("a", encoding="utf-8")
+    except OSError as error:
+        raise BulkEnrollmentError(f"The report {report} cannot be written: {error.strerror}.") from error
+    with lines:
+        yield lines
+
+
+def _read(path: Path, name: str, read: Callable[[], bytes]) -> bytes:
+    try:
+        return read()
+    except ARCHIVE_ERRORS as error:
+        raise BulkEnrollmentError(f"{name} in {path} cannot be read: {error}.") from error
 
 
 def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     file = archive.extractfile(member)
     return file.read() if file else b""
+
+
+def _is_hidden(path: PurePosixPath) -> bool:
+    return any(part.startswith((".", "__MACOSX")) for part in path.parts)

@@ -1,20 +1,20 @@
-"""What the service can refuse, in words that a person can act on. Photos that cannot be used: see model.errors.
+"""Errors of the service. Their messages are shown to API clients. Errors about photos are in model.errors.
 
 FacetwinError
- ├─ MalformedRequest     a missing, unknown or wrong field
- ├─ Unauthorized         no key, or a wrong one
+ ├─ MalformedRequest      a missing, unknown or invalid field
+ ├─ Unauthorized          no key, or a wrong one
  ├─ UnknownGallery
  ├─ UnknownIdentity
  ├─ UnknownTemplate
- ├─ IdentityExists
- ├─ NameTaken            the same, for whoever was to get the name
- ├─ KeyReused            an idempotency key that stands for another enrolment
- ├─ EncoderMismatch      templates of another encoder cannot be compared
- ├─ LowQuality           worse than the caller accepts
- ├─ Overloaded           the queue is full
- ├─ DeadlineExceeded     taken in, but not finished in time
- ├─ NotReady             the service is up but must not answer
- └─ GalleryUnavailable   the database that keeps the templates is out of reach
+ ├─ IdentityExists        enrolling a name that is already enrolled
+ ├─ NameTaken             renaming to a name that is already enrolled
+ ├─ IdempotencyKeyReused  the key belongs to a different enrollment
+ ├─ EncoderMismatch       the templates come from another encoder and cannot be compared
+ ├─ LowQuality            quality below the client's minimum
+ ├─ Overloaded            the queue is full
+ ├─ DeadlineExceeded      admitted, but not finished in time
+ ├─ NotReady              the service runs but must refuse requests
+ └─ GalleryUnavailable    the gallery's database cannot be reached
 """
 
 
@@ -25,7 +25,7 @@ class FacetwinError(Exception):
 
 
 class MalformedRequest(FacetwinError):
-    """`errors` names each field and what is wrong with it, never its value."""
+    """`errors` holds a `field` and a `message` for each invalid field, never its value."""
 
     code = "malformed_request"
 
@@ -42,14 +42,16 @@ class UnknownGallery(FacetwinError):
     code = "unknown_gallery"
 
     def __init__(self, gallery: str) -> None:
-        super().__init__(f"There is no gallery {gallery!r}. One comes into being when somebody is enrolled in it.")
+        super().__init__(
+            f"The gallery {gallery!r} does not exist. A gallery is created when the first person is enrolled in it."
+        )
 
 
 class UnknownIdentity(FacetwinError):
     code = "unknown_identity"
 
     def __init__(self, gallery: str, identity: str) -> None:
-        super().__init__(f"Nobody named {identity!r} is enrolled in the gallery {gallery!r}.")
+        super().__init__(f"{identity!r} is not enrolled in the gallery {gallery!r}.")
 
 
 class UnknownTemplate(FacetwinError):
@@ -64,8 +66,8 @@ class IdentityExists(FacetwinError):
 
     def __init__(self, gallery: str, identity: str) -> None:
         super().__init__(
-            f"{identity!r} is already enrolled in the gallery {gallery!r}. Send if_exists=add for one more photo of "
-            "the same person, or if_exists=replace to start again."
+            f"{identity!r} is already enrolled in the gallery {gallery!r}. Send if_exists=add to add a photo of the "
+            "same person, or if_exists=replace to replace all templates."
         )
 
 
@@ -74,17 +76,17 @@ class NameTaken(FacetwinError):
 
     def __init__(self, gallery: str, identity: str) -> None:
         super().__init__(
-            f"{identity!r} is somebody else's name in the gallery {gallery!r}. Merge the two where they are one "
-            "person, or choose another name."
+            f"{identity!r} is the name of another identity in the gallery {gallery!r}. Merge the two if they are the "
+            "same person, or choose another name."
         )
 
 
-class KeyReused(FacetwinError):
+class IdempotencyKeyReused(FacetwinError):
     code = "idempotency_key_reused"
 
     def __init__(self) -> None:
         super().__init__(
-            "The Idempotency-Key stands for another enrolment, which was kept. Send a new key with every new enrolment."
+            "This Idempotency-Key was used for a different enrollment. Send a new key with every new enrollment."
         )
 
 
@@ -93,8 +95,8 @@ class EncoderMismatch(FacetwinError):
 
     def __init__(self, gallery: str) -> None:
         super().__init__(
-            f"The gallery {gallery!r} holds templates of another encoder, which cannot be compared with this one's. "
-            "Start the service with the bundle that made them (FACETWIN_BUNDLE), or enroll everybody anew in another "
+            f"The gallery {gallery!r} holds templates of another encoder. They cannot be compared with this encoder's. "
+            "Start the service with the bundle that made them (FACETWIN_BUNDLE), or enroll everybody again in another "
             "gallery."
         )
 
@@ -104,7 +106,7 @@ class LowQuality(FacetwinError):
 
 
 class Overloaded(FacetwinError):
-    """`retry_after` in seconds."""
+    """`retry_after` is in seconds."""
 
     code = "overloaded"
 
@@ -125,4 +127,4 @@ class GalleryUnavailable(FacetwinError):
     code = "gallery_unavailable"
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"The gallery's database is out of reach: {reason}. Try again; nothing was kept.")
+        super().__init__(f"The gallery's database cannot be reached: {reason}. Nothing was stored. Try again.")

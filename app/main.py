@@ -1,4 +1,4 @@
-"""Everything is wired here, once."""
+"""Builds the service from the settings and the FastAPI application around it."""
 
 import asyncio
 import io
@@ -17,17 +17,17 @@ from PIL import Image
 
 from app.api import routes_faces, routes_galleries, routes_meta
 from app.api.docs import install_docs
-from app.api.problems import Problem, install_problems
-from app.api.requests import Departures, RequestLog
+from app.api.middleware import ClientDisconnectMiddleware, RequestLogMiddleware
+from app.api.problems import Problem, install_problem_handlers
 from app.gallery import open_gallery
-from app.inference.encoder import resolve_device, share_cores
+from app.inference.encoder import limit_torch_threads, resolve_device
 from app.inference.memory import keep_freed_memory
 from app.inference.workers import Workers
 from app.metrics import Metrics
-from app.settings import Settings, cores, load_settings
-from app.verification import FaceService, Hardware
-from model.detector.orientation import open_detector
-from model.encoder.bundle import IN_CACHE, Bundle, find_bundle, load_bundle
+from app.settings import Settings, count_cores, load_settings
+from app.verification.service import FaceService, Hardware
+from model.detector.factory import open_detector
+from model.encoder.bundle import MAX_CPU_BATCH, Bundle, find_bundle, load_bundle
 from model.errors import NoFaceFound
 from model.pipeline import PhotoReader
 from model.runtime.processor import instruction_set, processor_name
@@ -36,31 +36,34 @@ from model.selection import FaceSelection
 
 log = logging.getLogger("facetwin")
 
-ON_GPU = 64  # faces encoded together there
+MAX_GPU_BATCH = 64  # faces per batch
 
-DESCRIPTION = """Do two photos show the same person? Whom does a photo show?
+DESCRIPTION = """Do two photos show the same person? Which enrolled person does a photo show?
 
 Every answer names its threshold and the error rate measured at it. Every error is `application/problem+json` with a
 `code` to switch on. Bodies are multipart with files, or JSON with base64."""
 
 
 @dataclass(frozen=True)
-class Parts:
-    """What a running service is made of. `not_ready` holds the reasons why it must not answer."""
+class Components:
+    """The service, and the reasons why it must refuse requests, if any."""
 
     service: FaceService
     not_ready: tuple[str, ...] = ()
 
 
-Assembly = Callable[[Settings, Metrics], AbstractAsyncContextManager[Parts]]
+ComponentFactory = Callable[[Settings, Metrics], AbstractAsyncContextManager[Components]]
 
 
 @asynccontextmanager
-async def assemble(settings: Settings, metrics: Metrics) -> AsyncIterator[Parts]:
-    """The real parts. Raises BundleError, GalleryError, ValueError where a setting names something unusable."""
+async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterator[Components]:
+    """Builds the components that the settings name, and closes them on exit.
+
+    Raises BundleError, GalleryError or ValueError if a setting names something unusable.
+    """
     keep_freed_memory()
     device = resolve_device(settings.device)
-    share_cores(cores(), settings.threads_or_default * settings.workers)
+    limit_torch_threads(count_cores(), settings.threads_or_default * settings.workers)
     bundle = await asyncio.to_thread(
         load_bundle, find_bundle(settings.bundle), device, settings.precision, settings.engine
     )
@@ -76,39 +79,42 @@ async def assemble(settings: Settings, metrics: Metrics) -> AsyncIterator[Parts]
         settings.threads_or_default,
         settings.max_waiting,
         settings.deadline_s,
-        IN_CACHE if device == "cpu" else ON_GPU,
-        metrics.batch,
-        metrics.inside,
+        MAX_CPU_BATCH if device == "cpu" else MAX_GPU_BATCH,
+        metrics.observe_batch,
+        metrics.set_in_flight,
     )
     gallery = await open_gallery(settings.gallery_url)
     try:
-        not_ready = await asyncio.to_thread(_unfit, bundle, reader)
+        not_ready = await asyncio.to_thread(_check_and_warm_up, bundle, reader)
         encoder = () if not_ready else bundle.serving.choices
         hardware = Hardware(device, processor_name(), instruction_set(), encoder, reader.detector.choices)
         service = FaceService(reader, gallery, workers, metadata, time.perf_counter, hardware)
-        metrics.serves(metadata.name, metadata.version, metadata.encoder_id, reader.detector.name, device)
-        metrics.forms("encoder", hardware.encoder)
-        metrics.forms("detector", hardware.detector)
+        metrics.set_bundle(metadata.name, metadata.version, metadata.encoder_id, reader.detector.name, device)
+        metrics.set_network_seconds("encoder", hardware.encoder)
+        metrics.set_network_seconds("detector", hardware.detector)
         if not not_ready:
             log.info(
                 "ready",
                 extra={"bundle": metadata.name, "encoder_id": metadata.encoder_id, "hardware": asdict(hardware)},
             )
-        yield Parts(service, not_ready)
+        yield Components(service, not_ready)
     finally:
         await asyncio.to_thread(workers.close)
         await gallery.close()
 
 
-def _unfit(bundle: Bundle, reader: PhotoReader) -> tuple[str, ...]:
-    """The reasons why it must not answer. Warms everything up, so that the first request is as fast as the others."""
+def _check_and_warm_up(bundle: Bundle, reader: PhotoReader) -> tuple[str, ...]:
+    """Runs the self-check, then each network, so that the first request is as fast as the others.
+
+    Returns the reasons why the service must refuse requests.
+    """
     try:
         bundle.self_check()
     except BundleError as error:
         log.error("not ready", extra={"reason": str(error)})
         return (str(error),)
     size = bundle.metadata.crop_size
-    for faces in (1, 2, IN_CACHE) * 2:  # what is new to TorchScript, it looks at twice
+    for faces in (1, 2, MAX_CPU_BATCH) * 2:  # TorchScript optimizes a new input shape over two runs
         bundle.encode(np.zeros((faces, size, size, 3), np.uint8))
     stream = io.BytesIO()
     Image.new("RGB", (size, size), "grey").save(stream, "JPEG")
@@ -117,16 +123,16 @@ def _unfit(bundle: Bundle, reader: PhotoReader) -> tuple[str, ...]:
     return ()
 
 
-def create_app(settings: Settings | None = None, assembly: Assembly = assemble) -> FastAPI:
-    """The service. Settings come from the environment unless given; tests bring an assembly of fakes."""
+def create_app(settings: Settings | None = None, components: ComponentFactory = build_components) -> FastAPI:
+    """Returns the application. Reads the settings from the environment unless given; tests pass fake components."""
     settings = settings or load_settings()
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with assembly(settings, metrics) as parts:
-            app.state.service = parts.service
-            app.state.not_ready = parts.not_ready
+        async with components(settings, metrics) as built:
+            app.state.service = built.service
+            app.state.not_ready = built.not_ready
             yield
 
     app = FastAPI(
@@ -142,16 +148,16 @@ def create_app(settings: Settings | None = None, assembly: Assembly = assemble) 
     app.state.not_ready = ("starting",)
     for routes in (routes_faces, routes_galleries, routes_meta):
         app.include_router(routes.router)
-    install_problems(app)
+    install_problem_handlers(app)
     install_docs(app)
-    app.add_middleware(Departures)
-    app.add_middleware(RequestLog, metrics=metrics)
+    app.add_middleware(ClientDisconnectMiddleware)
+    app.add_middleware(RequestLogMiddleware, metrics=metrics)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
-    """FastAPI's own schema, with our Problem in the place of its 422."""
+    """FastAPI's schema, with Problem instead of FastAPI's own validation errors."""
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         for path in schema["paths"].values():

@@ -1,6 +1,6 @@
-"""What Prometheus asks: requests, time by stage, batches, how many are inside, refusals, the bundle.
+"""Prometheus metrics: requests, time by stage, batch sizes, requests in flight, problems, the bundle.
 
-With several processes (FACETWIN_WORKERS) each writes its numbers to files that whichever is asked adds up.
+With several processes (FACETWIN_WORKERS) each writes its values to files; the process that is scraped adds them up.
 """
 
 import os
@@ -13,76 +13,76 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from model.runtime.forms import Choice
 
-FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # the library's own setting, read as it is imported
+MULTIPROCESS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client reads it on import
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-FACES: Final = (1, 2, 4, 8, 16, 32, 64)
+SECONDS_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+FACES_BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Metrics:
-    """One service's instruments."""
+    """The metrics of one application; each instance counts separately."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
-            "facetwin_requests", "Requests answered.", ("route", "method", "status"), registry=self._registry
+            "facetwin_requests", "Finished requests.", ("route", "method", "status"), registry=self._registry
         )
         self._seconds = Histogram(
             "facetwin_request_seconds",
-            "From the first byte to the last.",
+            "Time from receiving a request to the end of its response.",
             ("route",),
-            buckets=SECONDS,
+            buckets=SECONDS_BUCKETS,
             registry=self._registry,
         )
         self._stages = Histogram(
             "facetwin_stage_seconds",
-            "Of each request, by stage: queue, decode, detect, align, encode, search.",
+            "Time of a request by stage: queue, decode, detect, align, encode, search.",
             ("stage",),
-            buckets=SECONDS,
+            buckets=SECONDS_BUCKETS,
             registry=self._registry,
         )
         self._problems = Counter(
             "facetwin_problems",
-            "Requests refused or failed, by the problem's code.",
+            "Requests refused or failed, by problem code.",
             ("code",),
             registry=self._registry,
         )
-        self._batch = Histogram(
-            "facetwin_batch_faces", "Faces encoded together.", buckets=FACES, registry=self._registry
+        self._batch_faces = Histogram(
+            "facetwin_batch_faces", "Faces per batch of the encoder.", buckets=FACES_BUCKETS, registry=self._registry
         )
-        self._inside = Gauge(
-            "facetwin_requests_inside",
-            "Requests admitted and not answered yet, waiting or computed.",
+        self._in_flight = Gauge(
+            "facetwin_requests_in_flight",
+            "Requests admitted and not yet answered: queued or running.",
             registry=self._registry,
             multiprocess_mode="livesum",
         )
-        self._forms = Gauge(
+        self._network_seconds = Gauge(
             "facetwin_network_seconds",
-            "One call of a network, by the shape of its input and its form, as timed at the start.",
+            "Time of one call of a network, measured at startup, by input shape and form.",
             ("network", "shape", "form", "serves"),
             registry=self._registry,
             multiprocess_mode="livemax",
         )
         self._bundle = Gauge(
             "facetwin_bundle_info",
-            "1 for the bundle that is served.",
+            "1 for the bundle in use.",
             ("name", "version", "encoder_id", "detector", "device"),
             registry=self._registry,
             multiprocess_mode="livemax",
         )
 
-    def forms(self, network: str, choices: Sequence[Choice]) -> None:
-        """How long each form of `network` took when it was timed at the start; the one that serves is marked."""
+    def set_network_seconds(self, network: str, choices: Sequence[Choice]) -> None:
+        """Sets the startup timings of a network's forms. The form in use has the label serves=yes."""
         for choice in choices:
             shape = "x".join(map(str, choice.shape))
             for form, taken in choice.milliseconds.items():
                 serves = "yes" if form is choice.form else "no"
-                self._forms.labels(network, shape, form.value, serves).set(taken / 1000)
+                self._network_seconds.labels(network, shape, form.value, serves).set(taken / 1000)
 
-    def request(
+    def observe_request(
         self, route: str, method: str, status: int, seconds: float, problem: str | None, timings_ms: Mapping[str, float]
     ) -> None:
-        """One request that is over. `route` is its pattern, which names nobody."""
+        """Counts a finished request. `route` is the pattern, not the path, which may contain names."""
         self._requests.labels(route, method, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
         if problem:
@@ -90,27 +90,27 @@ class Metrics:
         for stage, taken in timings_ms.items():
             self._stages.labels(stage).observe(taken / 1000)
 
-    def batch(self, faces: int) -> None:
-        self._batch.observe(faces)
+    def observe_batch(self, faces: int) -> None:
+        self._batch_faces.observe(faces)
 
-    def inside(self, requests: int) -> None:
-        self._inside.set(requests)
+    def set_in_flight(self, requests: int) -> None:
+        self._in_flight.set(requests)
 
-    def serves(self, name: str, version: str, encoder_id: str, detector: str, device: str) -> None:
+    def set_bundle(self, name: str, version: str, encoder_id: str, detector: str, device: str) -> None:
         self._bundle.labels(name, version, encoder_id, detector, device).set(1)
 
-    def page(self) -> bytes:
-        """In Prometheus' text format, of all processes."""
-        if FOLDER not in os.environ:
+    def render(self) -> bytes:
+        """Returns the metrics of all processes in Prometheus' text format."""
+        if MULTIPROCESS_FOLDER not in os.environ:
             return generate_latest(self._registry)
-        forget_the_dead(Path(os.environ[FOLDER]))
-        everybody = CollectorRegistry()
-        MultiProcessCollector(everybody)  # type: ignore[no-untyped-call]
-        return generate_latest(everybody)
+        remove_dead_processes(Path(os.environ[MULTIPROCESS_FOLDER]))
+        all_processes = CollectorRegistry()
+        MultiProcessCollector(all_processes)  # type: ignore[no-untyped-call]
+        return generate_latest(all_processes)
 
 
-def forget_the_dead(folder: Path) -> None:
-    """A process that was killed is inside no request any more; what it had counted stays counted."""
+def remove_dead_processes(folder: Path) -> None:
+    """Removes the live gauges of killed processes, such as their requests in flight. Their counters stay."""
     for file in folder.glob("gauge_live*_*.db"):
         pid = int(file.stem.rsplit("_", 1)[1])
         try:

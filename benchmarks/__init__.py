@@ -1,1 +1,1 @@
-"""How fast, beside something else, in one run."""
+"""Speed benchmarks: facetwin beside other libraries, measured in one run on one machine."""

@@ -1,1 +1,4 @@
-"""The one path from photo to score: decode, find, align, encode, decide. Imports nothing else of ours."""
+"""Everything from an image file to a score: decoding, detection, alignment, encoding and calibration.
+
+Imports nothing from the other packages of this project.
+"""

@@ -1,20 +1,20 @@
-"""What can be wrong with a photo, in words that a person can act on.
+"""Problems with a photo. The messages say what to do.
 
 PhotoError
- ├─ EmptyImage          no bytes at all
- ├─ UnsupportedImage    not an image format that we read
- ├─ CorruptImage        an image, but cut off or damaged
- ├─ ImageTooLarge       too many bytes or too many pixels
- ├─ NoFaceFound         nothing that looks like a face, in any of four orientations
- └─ SeveralFaces        more than one face where exactly one was asked for
+ ├─ EmptyImage          no bytes
+ ├─ UnsupportedImage    not a supported image format
+ ├─ CorruptImage        an image, but truncated or damaged
+ ├─ ImageTooLarge       too many bytes or pixels
+ ├─ NoFaceFound         no face in any of four orientations
+ └─ SeveralFaces        several faces although one was required
 """
 
 
 class PhotoError(Exception):
-    """A photo that cannot be used; `code` is the stable name that clients switch on."""
+    """A photo that cannot be used. `code` is stable: clients may switch on it."""
 
     code = "photo_error"
-    field: str | None = None  # which photo of a request it is about, where one brings several
+    field: str | None = None  # the request's field with the photo, if it has several
 
 
 class EmptyImage(PhotoError):

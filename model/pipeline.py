@@ -1,4 +1,4 @@
-"""From the bytes of a photo to an aligned crop: one order of steps for training, evaluation and service."""
+"""The steps from an image file to an aligned crop, in the same order for training, evaluation and service."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -9,39 +9,42 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from model.alignment import align, detail, template_for
+from model.alignment import adapt_template, align, downscaling_factor
 from model.detector.orientation import detect_any_orientation
 from model.face import Face, FaceDetector
-from model.images import Decoded, ImageLimits, Pixels, decode_image, decode_scaled
+from model.images import DecodedImage, ImageLimits, Pixels, decode_image, decode_scaled
 from model.quality import Quality, assess_quality
 from model.selection import FaceSelection, select_face
 
-ENOUGH: Final = 1600 * 1200  # pixels of a JPEG that are decoded at first: more than any detector looks at
+MIN_DECODED_PIXELS: Final = 1600 * 1200  # of a JPEG; more than any detector uses
 
 
 @dataclass(frozen=True)
-class SeenFace:
-    """One face of a photo, ready for the encoder. `crop` is uint8 (S, S, 3)."""
+class AlignedFace:
+    """The selected face of a photo, ready for the encoder. `crop` is uint8 (S, S, 3)."""
 
     face: Face
     crop: Pixels
     quality: Quality
     faces_in_photo: int
-    ms: Mapping[str, float]  # decode, detect, align
+    timings_ms: Mapping[str, float]  # decode, detect, align
 
 
 @dataclass(frozen=True)
-class SeenPhoto:
-    """Every face of a photo, best score first, with the photo's size in pixels."""
+class PhotoFaces:
+    """Every face of a photo, best score first, and the size of the photo in pixels."""
 
     faces: tuple[tuple[Face, Quality], ...]
     width: int
     height: int
-    ms: Mapping[str, float]
+    timings_ms: Mapping[str, float]  # decode, detect, align
 
 
 class PhotoReader:
-    """Decodes, finds, aligns and judges. Stateless, so that threads may share one."""
+    """Decodes photos, detects their faces, aligns them and assesses their quality.
+
+    Stateless: several threads may share one reader if they may share its detector.
+    """
 
     def __init__(
         self,
@@ -49,64 +52,66 @@ class PhotoReader:
         template: NDArray[np.floating],
         size: int,
         limits: ImageLimits | None = None,
-        enough: int | None = ENOUGH,
+        min_pixels: int | None = MIN_DECODED_PIXELS,
     ) -> None:
-        """`template` (5, 2): where MTCNN's landmarks come to lie in crops of `size` pixels, and other detectors' beside
-        them (see `template_for`). `enough`: see model/images.py's decode_scaled."""
+        """`template` (5, 2): positions of MTCNN's landmarks in crops of `size` pixels; it is adapted to the detector.
+        `min_pixels`: see `decode_scaled`."""
         self.detector = detector
-        self._template, self._size, self._limits = template_for(detector.frame, template), size, limits
-        self._enough = enough
+        self._template = adapt_template(detector.reference_landmarks, template)
+        self._size, self._limits, self._min_pixels = size, limits, min_pixels
 
-    def read(self, data: bytes, selection: FaceSelection) -> SeenFace:
-        """The face that is meant. Raises what decode_image and select_face raise."""
-        found = self._find(data)
-        height, width = found.photo.pixels.shape[:2]
-        face = select_face(found.faces, selection, width, height)
+    def read(self, data: bytes, selection: FaceSelection) -> AlignedFace:
+        """Returns the selected face. Raises what `decode_image` and `select_face` raise."""
+        detection = self._detect(data)
+        height, width = detection.photo.pixels.shape[:2]
+        face = select_face(detection.faces, selection, width, height)
         start = time.perf_counter()
-        crop = self._crop(found, face)
-        whole = face.enlarged(found.photo.scale)
-        quality = assess_quality(whole, crop)
-        return SeenFace(whole, crop, quality, len(found.faces), {**found.ms, "align": _since(start)})
+        crop = self._align(detection, face)
+        face = face.scaled(detection.photo.scale)
+        quality = assess_quality(face, crop)
+        timings_ms = {**detection.timings_ms, "align": _ms_since(start)}
+        return AlignedFace(face, crop, quality, len(detection.faces), timings_ms)
 
-    def survey(self, data: bytes) -> SeenPhoto:
-        """Every face; none is no error here. Raises what decode_image raises."""
-        found = self._find(data)
+    def detect_all(self, data: bytes) -> PhotoFaces:
+        """Returns every face, possibly none. Raises what `decode_image` raises."""
+        detection = self._detect(data)
+        photo = detection.photo
         start = time.perf_counter()
-        whole = [face.enlarged(found.photo.scale) for face in found.faces]
-        crops = [self._crop(found, face) for face in found.faces]
-        judged = tuple((face, assess_quality(face, crop)) for face, crop in zip(whole, crops, strict=True))
-        return SeenPhoto(judged, found.photo.width, found.photo.height, {**found.ms, "align": _since(start)})
+        crops = [self._align(detection, face) for face in detection.faces]
+        faces = [face.scaled(photo.scale) for face in detection.faces]
+        assessed = tuple((face, assess_quality(face, crop)) for face, crop in zip(faces, crops, strict=True))
+        return PhotoFaces(assessed, photo.width, photo.height, {**detection.timings_ms, "align": _ms_since(start)})
 
-    def _find(self, data: bytes) -> "_Found":
+    def _detect(self, data: bytes) -> "_Detection":
         start = time.perf_counter()
-        decoded = decode_scaled(data, self._limits, self._enough)
-        taken = _since(start)
+        photo = decode_scaled(data, self._limits, self._min_pixels)
+        decode_ms = _ms_since(start)
         start = time.perf_counter()
-        faces = detect_any_orientation(self.detector, decoded.pixels)
-        return _Found(data, self._limits, decoded, faces, {"decode": taken, "detect": _since(start)})
+        faces = detect_any_orientation(self.detector, photo.pixels)
+        return _Detection(data, self._limits, photo, faces, {"decode": decode_ms, "detect": _ms_since(start)})
 
-    def _crop(self, found: "_Found", face: Face) -> Pixels:
-        image = found.photo.pixels
-        if found.photo.scale > 1 and detail(face.landmarks, self._template) < 1:
-            # Small in the photo: it takes all the detail that there is.
-            image, face = found.every_pixel, face.enlarged(found.photo.scale)
+    def _align(self, detection: "_Detection", face: Face) -> Pixels:
+        image = detection.photo.pixels
+        if detection.photo.scale > 1 and downscaling_factor(face.landmarks, self._template) < 1:
+            # The face is small in the reduced photo: its crop needs the full resolution.
+            image, face = detection.full_resolution, face.scaled(detection.photo.scale)
         return align(image, face.landmarks, self._template, self._size)
 
 
 @dataclass(frozen=True)
-class _Found:
-    """The faces of a photo, in pixels of what was decoded of it."""
+class _Detection:
+    """The faces of a photo, in pixels of the decoded image."""
 
     data: bytes
     limits: ImageLimits | None
-    photo: Decoded
+    photo: DecodedImage
     faces: Sequence[Face]
-    ms: Mapping[str, float]
+    timings_ms: Mapping[str, float]
 
     @cached_property
-    def every_pixel(self) -> Pixels:
+    def full_resolution(self) -> Pixels:
         return decode_image(self.data, self.limits)
 
 
-def _since(start: float) -> float:
+def _ms_since(start: float) -> float:
     return (time.perf_counter() - start) * 1000

@@ -1,4 +1,4 @@
-"""How usable a face is, with reasons in words: size, sharpness, light, pose."""
+"""Quality of a face for verification, with the reasons in words: size, sharpness, light and pose."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,53 +9,56 @@ from numpy.typing import NDArray
 from model.face import Face
 from model.images import Pixels
 
-# Below LOW a photo earns a warning at enrolment.
-LOW: Final = 0.35
+# A photo below this quality gets a warning at enrollment.
+LOW_QUALITY: Final = 0.35
 
 
 @dataclass(frozen=True)
 class Quality:
-    """`score` in 0..1 is that of the worst aspect; `reasons` names every aspect below LOW."""
+    """`score`, 0..1, is that of the worst aspect. `reasons` describes every aspect below LOW_QUALITY."""
 
     score: float
     reasons: tuple[str, ...]
 
 
 def assess_quality(face: Face, crop: Pixels) -> Quality:
-    """Judges a face by its landmarks and its aligned crop, uint8 (S, S, 3)."""
+    """Assesses a face by its landmarks, in pixels of the photo, and its aligned crop, uint8 (S, S, 3)."""
     side = len(crop)
     middle = crop[side // 4 : side - side // 8, side // 5 : side - side // 5]  # brows to chin, without background
-    core = middle.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)  # (H, W), grey
-    eyes = float(np.linalg.norm(face.landmarks[1] - face.landmarks[0]))
-    turn = _turn(face.landmarks)
-    light = float(core.mean())
-    contrast = float(core.std())
-    detail = _detail(core)
+    grey = middle.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)  # (H, W)
+    eye_distance = float(np.linalg.norm(face.landmarks[1] - face.landmarks[0]))
+    yaw = _nose_offset(face.landmarks)
+    brightness = float(grey.mean())
+    contrast = float(grey.std())
+    sharpness = _mean_laplacian(grey)
     aspects = {
-        f"the face is small ({eyes:.0f} px between the eyes; 40 or more are better)": _ramp(eyes, 8, 40),
-        "the face is blurred or enlarged from few pixels": _ramp(detail, 1.0, 5.0),
-        "the photo is too dark": _ramp(light, 20, 70),
-        "the photo is overexposed": _ramp(-light, -240, -200),
-        "the face has hardly any contrast": _ramp(contrast, 6, 24),
-        "the face is turned away from the camera": _ramp(-turn, -0.8, -0.25),
+        f"the face is small ({eye_distance:.0f} px between the eyes; 40 or more are better)": _ramp(
+            eye_distance, 8, 40
+        ),
+        "the face is blurred or enlarged from few pixels": _ramp(sharpness, 1.0, 5.0),
+        "the photo is too dark": _ramp(brightness, 20, 70),
+        "the photo is overexposed": _ramp(-brightness, -240, -200),
+        "the face has too little contrast": _ramp(contrast, 6, 24),
+        "the face is turned away from the camera": _ramp(-yaw, -0.8, -0.25),
     }
-    reasons = tuple(reason for reason, score in aspects.items() if score < LOW)
+    reasons = tuple(reason for reason, score in aspects.items() if score < LOW_QUALITY)
     return Quality(round(min(aspects.values()), 3), reasons)
 
 
 def _ramp(value: float, worst: float, good: float) -> float:
+    """Maps `worst` to 0 and `good` to 1, linearly between and clipped outside."""
     return float(np.clip((value - worst) / (good - worst), 0.0, 1.0))
 
 
-def _detail(grey: NDArray[np.float32]) -> float:
-    """Mean absolute Laplacian, in grey levels: how much changes from a pixel to its neighbours."""
+def _mean_laplacian(grey: NDArray[np.float32]) -> float:
+    """Returns the mean absolute Laplacian in grey levels, a measure of sharpness."""
     laplacian = 4 * grey[1:-1, 1:-1] - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]
     return float(np.abs(laplacian).mean())
 
 
-def _turn(landmarks: NDArray[np.float32]) -> float:
-    """How far the nose lies from the middle of eyes and mouth along the line of the eyes, in half eye distances:
-    0 for a frontal face, about 1 for a half profile."""
+def _nose_offset(landmarks: NDArray[np.float32]) -> float:
+    """Returns the distance of the nose from the centre of eyes and mouth, along the line of the eyes, in half eye
+    distances: 0 for a frontal face, about 1 for a half profile."""
     left, right, nose, mouth_left, mouth_right = landmarks.astype(np.float64)
     across = right - left
     distance = float(np.linalg.norm(across))

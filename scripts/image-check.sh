@@ -1,9 +1,9 @@
 #!/bin/sh
-# Builds the image and has it answer POST /verify: with Docker where an engine runs; else, as root on Debian, with buildah
-# over a stand-in for the base image made of Debian's own packages. The stand-in proves the Dockerfile's steps, the user, the
-# paths and the answers; it does not prove the real base image, compose, or GPU access.
+# Builds the image, starts it, and checks its answers to /verify and /enroll. Uses Docker if an engine runs. Without one it
+# uses buildah, as root on Debian, with a base image made of Debian's packages. That tests the Dockerfile's steps, the user,
+# the paths and the answers; it does not test the real base image, compose, or GPU access.
 #
-#   PHOTO1=a.jpg PHOTO2=b.jpg make image-check      (default: two LFW photos from FACETWIN_DATA or ../shared/data)
+#   PHOTO1=a.jpg PHOTO2=b.jpg make image-check      (default: two LFW photos, where FACETWIN_DATA, ../shared/data or data holds them)
 set -eu
 PORT=${PORT:-8123}
 work=$(mktemp -d)
@@ -19,7 +19,7 @@ cleanup() {
 }
 
 if [ -z "${PHOTO1:-}" ]; then
-    data=${FACETWIN_DATA:-../shared/data}
+    data=$(python3 -c 'from training.data.lfw import find_data_folder; print(find_data_folder())')
     tar -C "$work" -xf "$data/lfw/lfw.tar" lfw/Aaron_Peirsol
     PHOTO1=$work/lfw/Aaron_Peirsol/Aaron_Peirsol_0001.jpg
     PHOTO2=$work/lfw/Aaron_Peirsol/Aaron_Peirsol_0002.jpg
@@ -29,8 +29,8 @@ if docker info >/dev/null 2>&1; then
     docker build -t facetwin .
     started=$(docker run -d -e FACETWIN_ALLOW_ANONYMOUS=true -p "127.0.0.1:$PORT:8000" facetwin)
 else
-    echo "No container engine runs here: building with buildah over a stand-in for $base."
-    command -v buildah podman debootstrap >/dev/null || { echo "apt-get install buildah podman debootstrap" >&2; exit 1; }
+    echo "No container engine is running. Building with buildah on a substitute for $base."
+    command -v buildah podman debootstrap >/dev/null || { echo "Missing tools. Run: apt-get install buildah podman debootstrap" >&2; exit 1; }
     if ! podman --storage-driver vfs image exists "$base"; then
         debootstrap --variant=minbase --include=python3,python3-venv,python3-pip,ca-certificates bookworm "$work/root" >/dev/null
         ln -s /usr/bin/python3 "$work/root/usr/local/bin/python3"
@@ -38,7 +38,7 @@ else
         cp -L /etc/ssl/certs/ca-certificates.crt "$work/root/etc/ssl/certs/ca-certificates.crt"
         tar -C "$work/root" -c . | podman --storage-driver vfs import - "$base"
     fi
-    # The ordinary index: the machine that has no engine may not reach PyTorch's own.
+    # PyPI instead of PyTorch's own index, which may be out of reach here.
     $buildah bud --isolation chroot --network host --pull-never -v /etc/ssl/certs:/etc/ssl/certs:ro \
         --build-arg TORCH_INDEX_URL= -t facetwin .
     container=$($buildah from --pull-never facetwin)
@@ -56,4 +56,4 @@ curl -fsS -F "image1=@$PHOTO1" -F "image2=@$PHOTO2" "http://127.0.0.1:$PORT/veri
 echo
 curl -fsS -F "identity=ada" -F "image=@$PHOTO1" "http://127.0.0.1:$PORT/enroll" >/dev/null
 curl -fsS "http://127.0.0.1:$PORT/identities" | grep -q '"ada"'
-echo "The image answers /verify and keeps what is enrolled."
+echo "The image answers /verify and stores enrollments."

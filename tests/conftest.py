@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from training.data.photos import DataError, Photo, data_folder, find_photos, lfw_photos
+from training.data.errors import DataError
+from training.data.lfw import find_data_folder, lfw_photo_source
+from training.data.photos import Photo, find_photos
 
 pytest_plugins = ["tests.support.postgres"]
 
@@ -17,9 +19,9 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def lfw_folder() -> Path:
-    """LFW's photos and lists. Without them the test is skipped, or fails where FACETWIN_REQUIRE_DATA=1."""
+    """The folder of LFW's photos and lists. Without them the test is skipped, or fails if FACETWIN_REQUIRE_DATA=1."""
     try:
-        return data_folder()
+        return find_data_folder()
     except DataError as error:
         if os.environ.get("FACETWIN_REQUIRE_DATA") == "1":
             pytest.fail(str(error))
@@ -29,4 +31,4 @@ def lfw_folder() -> Path:
 @pytest.fixture(scope="session")
 def lfw(lfw_folder: Path) -> dict[str, Photo]:
     """LFW's photos by name."""
-    return {photo.name: photo for photo in find_photos(lfw_photos(lfw_folder))}
+    return {photo.name: photo for photo in find_photos(lfw_photo_source(lfw_folder))}

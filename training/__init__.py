@@ -1,1 +1,1 @@
-"""Finds the weights: `python -m training --help`. The service never imports this package."""
+"""Trains, calibrates and evaluates the bundles: `python -m training --help`. The service never imports this package."""

@@ -1,20 +1,25 @@
-"""`python -m training`: from photos to a bundle, step by step, and what is measured beside it."""
+"""`python -m training`: every step from photos to a bundle, and the measurements that go with it."""
 
 import typer
 
-from training.commands import bundle, data, detector, studies
-from training.commands.options import in_words
+from training.commands import (
+    calibration,
+    card,
+    data,
+    detector,
+    evaluation,
+    experiments,
+    hardest_pairs,
+    identification,
+    pipeline,
+)
+from training.commands.options import CommandGroup
 
-app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
-for commands in (bundle, data, studies):
+app = typer.Typer(cls=CommandGroup, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+for commands in (pipeline, calibration, evaluation, identification, hardest_pairs, data, experiments, card):
     app.add_typer(commands.app)
 app.add_typer(detector.app, name="detector")
 
 
-def main() -> None:
-    with in_words():
-        app()
-
-
 if __name__ == "__main__":  # worker processes import this module too
-    main()
+    app()

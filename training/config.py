@@ -1,76 +1,103 @@
-"""One experiment: a TOML file as frozen dataclasses, every field checked."""
+"""The config of an experiment: a TOML file as frozen dataclasses. Every field is checked."""
 
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, Self, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic.dataclasses import dataclass as checked
 
-STRICT = ConfigDict(extra="forbid")
+CONFIGS: Final = Path(__file__).parent / "configs"
+STRICT: Final = ConfigDict(extra="forbid")
 T = TypeVar("T")
+Share = Annotated[float, Field(ge=0, le=1)]  # or a probability
 
 
 class ConfigError(Exception):
-    """The config file is missing or says something impossible."""
+    """A config is missing or invalid, or does not fit a checkpoint. The message says what is wrong, then what to do."""
 
 
 @checked(frozen=True, config=STRICT)
 class DataConfig:
-    """`more`: folders in the data folder whose people all train, beside LFW's (see training/data/photos.py)."""
+    """Who trains and who tests, as names of LFW's lists.
+
+    Of the people in `train_people`, `validation_share` validate, `calibration_share` calibrate and the rest train.
+    People with more than `most_photos` photos always train, and so do the people of `more`: other folders in the data
+    folder.
+    """
 
     train_people: str
     test_people: str
-    validation_share: float
-    calibration_share: float
-    most_photos: int
+    validation_share: Share
+    calibration_share: Share
+    most_photos: NonNegativeInt
     more: tuple[str, ...] = ()
 
 
 @checked(frozen=True, config=STRICT)
 class CropConfig:
-    """The crops that train. `detector`: whose faces they are, MTCNN's where nothing is said, as in runs from before
-    there was a choice; calibration and evaluation take those that the service finds."""
+    """The crops that train. Sizes are in pixels.
 
-    size: int
-    margin: int
+    `detector` finds their faces; its default, MTCNN, is what the first runs had. Calibration and evaluation always use
+    the detector of the service.
+    """
+
+    size: PositiveInt  # of the crop that the encoder gets
+    margin: NonNegativeInt  # on each side, for augmentation
     detector: Literal["locator", "mtcnn"] = "mtcnn"
 
     @property
-    def stored(self) -> int:
-        """Pixels a side of the crops that `prepare` writes."""
+    def stored_size(self) -> int:
+        """The side, in pixels, of the crops that `prepare` writes."""
         return self.size + 2 * self.margin
 
 
 @checked(frozen=True, config=STRICT)
 class NetworkConfig:
-    """`mirror` and `side`: see model/encoder/network.py. `start`: random weights; or dlib, those that `training/encoder/initial_weights.py`
-    reads; or a bundle's name, whose vectors then are the anchors too (see training/encoder/distillation.py): distillation."""
+    """The encoder; for `mirror` and `side` see model/encoder/network.py.
+
+    `start` names the initial weights: "random", "dlib" (see training/encoder/initial_weights.py), or a bundle, which
+    then also gives the distillation targets.
+    """
 
     architecture: str
-    embedding_dim: int = 128
-    width: float = 1.0
-    hidden: int = 512
-    dropout: float = 0.0
+    embedding_dim: PositiveInt = 128
+    width: PositiveFloat = 1.0
+    hidden: PositiveInt = 512
+    dropout: Share = 0.0
     mirror: bool = False
-    side: int = 0
+    side: NonNegativeInt = 0
     start: str = "random"
 
 
 @checked(frozen=True, config=STRICT)
 class LossConfig:
-    """`weight` is that of the pair loss, `anchor_weight` that of the anchors (see training/encoder/distillation.py). `kind`: the
-    contrastive loss, or the paper's cross-entropy (see training/encoder/siamese_head.py), to which margins and mining say nothing."""
+    """The loss: `weight` times the pair loss, plus `distillation_weight` times the squared distance to the targets.
+
+    `kind` is the pair loss: contrastive (see training/encoder/losses.py) or the paper's cross-entropy (see
+    training/encoder/siamese_head.py), which has neither margins nor mining. `distillation_own_share` is the weight of a
+    photo's own embedding in its target (see training/encoder/distillation.py).
+    """
 
     kind: Literal["contrastive", "cross_entropy"] = "contrastive"
-    margin: float = 0.0
+    margin: NonNegativeFloat = 0.0
     mining: Literal["all", "hard"] = "all"
-    genuine_weight: float = 1.0
-    genuine_margin: float = 0.0
-    weight: float = 1.0
-    anchor_weight: float = 0.0
-    anchor_own: float = 1.0
+    genuine_weight: NonNegativeFloat = 1.0
+    genuine_margin: NonNegativeFloat = 0.0
+    weight: NonNegativeFloat = 1.0
+    distillation_weight: NonNegativeFloat = 0.0
+    distillation_own_share: Share = 1.0
 
     @model_validator(mode="after")
     def _has_margin(self) -> Self:
@@ -81,58 +108,72 @@ class LossConfig:
 
 @checked(frozen=True, config=STRICT)
 class SamplingConfig:
-    people: int
-    photos: int
+    """A batch: `people` people with `photos` photos each."""
+
+    people: PositiveInt
+    photos: PositiveInt
 
 
 @checked(frozen=True, config=STRICT)
 class AugmentationConfig:
-    """`rotation` in degrees, `scale`, `shift` and `shear` as shares, either way; `brightness` and `contrast` as shares,
-    either way; `low` is the strongest reduction of resolution; the others are chances."""
+    """The strength of each augmentation (see training/data/augmentation.py).
 
-    rotation: float
-    scale: float
-    shift: float
-    brightness: float
-    contrast: float
-    grey: float
-    blur: float
-    erase: float
-    mirror: float = 0.5
-    shear: float = 0.0
-    low: int = 3
-    jpeg: float = 0.0
-    dark: float = 0.0
-    borders: float = 0.0
-    glasses: float = 0.0
+    `rotation` is in degrees, either way. `scale`, `shift`, `shear`, `brightness` and `contrast` are shares, either way.
+    `low` is the largest factor by which `blur` lowers the resolution. The others are probabilities.
+    """
+
+    rotation: NonNegativeFloat
+    scale: NonNegativeFloat
+    shift: NonNegativeFloat
+    brightness: NonNegativeFloat
+    contrast: NonNegativeFloat
+    grey: Share
+    blur: Share
+    erase: Share
+    mirror: Share = 0.5
+    shear: NonNegativeFloat = 0.0
+    low: Annotated[int, Field(ge=2)] = 3
+    jpeg: Share = 0.0
+    dark: Share = 0.0
+    borders: Share = 0.0
+    glasses: Share = 0.0
 
 
 @checked(frozen=True, config=STRICT)
 class TrainingConfig:
+    """The optimization: AdamW with a linear warm-up and a cosine decay, and an exponential moving average of weights.
+
+    `ema` is the decay of that average. Training stops after `patience` validations without a better one.
+    """
+
     seed: int
-    steps: int
-    learning_rate: float
-    weight_decay: float
-    warmup_steps: int
-    ema: float
-    validate_every: int
-    patience: int
+    steps: PositiveInt
+    learning_rate: PositiveFloat
+    weight_decay: NonNegativeFloat
+    warmup_steps: NonNegativeInt
+    ema: Share
+    validate_every: PositiveInt  # steps
+    patience: PositiveInt
     precision: Literal["float32", "bf16"]
-    validate_fmr: float = 1e-3
+    validate_fmr: Annotated[float, Field(gt=0, lt=1)] = 1e-3
 
 
 @checked(frozen=True, config=STRICT)
 class CalibrationConfig:
-    """`photos`: a folder NAME/photo.jpg of other people in the data folder; none: the split's calibration people.
-    `label_errors`: those of its photos that show somebody else than their label says, found by looking."""
+    """`photos`: a folder NAME/photo.jpg of other people in the data folder; if empty, the split's calibration people.
 
-    default_fmr: float
+    `label_errors`: its photos that show another person than their label says, found by inspection.
+    """
+
+    default_fmr: Annotated[float, Field(gt=0, lt=1)]
     photos: str = ""
     label_errors: tuple[str, ...] = ()
 
 
 @checked(frozen=True, config=STRICT)
 class Config:
+    """An experiment. `name` is also the name of its bundle."""
+
     name: str
     version: str
     data: DataConfig
@@ -145,43 +186,57 @@ class Config:
     calibration: CalibrationConfig
 
 
-def is_of(saved: object, config: object) -> bool:
-    """Whether what a run noted of its config says the same as `config`: a field that came later has its default, and
-    thresholds say nothing of the weights."""
-    try:
-        noted: Any = TypeAdapter(type(config)).validate_python(saved)
-    except ValidationError:
-        return False
-    chosen_later = {
-        name: getattr(config, name) for name in ("calibration", "scores", "alignment") if hasattr(config, name)
-    }
-    return bool(replace(noted, **chosen_later) == config)
-
-
-class Trains(Protocol):
-    """Any config, a dataclass, that says how to take steps."""
+class TrainableConfig(Protocol):
+    """A config dataclass with a [training] section."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
-    def training(self) -> TrainingConfig: ...
+    def training(self) -> TrainingConfig:
+        """How to take the steps."""
+
+
+def matches_config(saved: object, config: object) -> bool:
+    """Whether the config that a run saved, as a dict, gives the same weights as `config`.
+
+    Fields that are missing in `saved` have their defaults. Thresholds do not count: they do not change the weights.
+    """
+    try:
+        parsed: Any = TypeAdapter(type(config)).validate_python(saved)
+    except ValidationError:
+        return False
+    chosen_after_training = {
+        name: getattr(config, name) for name in ("calibration", "scores", "alignment") if hasattr(config, name)
+    }
+    return bool(replace(parsed, **chosen_after_training) == config)
 
 
 def load_config(path: Path) -> Config:
-    """Raises ConfigError naming the field that is wrong."""
-    return load_checked(path, Config)
+    """Loads the config of an experiment. Raises ConfigError like `load_toml`."""
+    return load_toml(path, Config)
 
 
-def load_checked(path: Path, kind: type[T]) -> T:
-    """A TOML file as a checked dataclass. Raises ConfigError naming the field that is wrong."""
+def load_toml(path: Path, kind: type[T]) -> T:
+    """Loads a TOML file as a checked dataclass.
+
+    Raises ConfigError if the file is missing or is not TOML, or if a field is unknown, missing or out of range.
+    """
     try:
-        raw = tomllib.loads(path.read_text())
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
-        raise ConfigError(f"There is no config {path}; the shipped ones are in training/configs.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+        raise ConfigError(f"There is no config {path}. The shipped configs are in training/configs.") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}. Name a TOML file.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}. Fix the file.") from error
     try:
         return TypeAdapter(kind).validate_python(raw)
     except ValidationError as error:
         first = error.errors()[0]
-        raise ConfigError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise ConfigError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}. Fix this field.") from error
+
+
+def display_path(config: Path) -> str:
+    """The config's path relative to the project's folder, or its file name if it is elsewhere."""
+    root = CONFIGS.parent.parent
+    return str(config.resolve().relative_to(root)) if config.resolve().is_relative_to(root) else config.name

@@ -1,25 +1,25 @@
-"""A config with its data and its places: where each step reads and writes."""
+"""One experiment: its config, its photos, and the folders where each step reads and writes."""
 
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
-from typing import Final
 
 from model.encoder.bundle import find_bundle
 from model.runtime.torchscript import ARTIFACTS
 from training.config import Config
-from training.data.crops import PreparedFaces, crops_folder, load_prepared, prepare_folder
-from training.data.photos import DataError, Photo, find_photos, lfw_photos, people_of_folder
+from training.data.crops import crops_folder, prepare_crops, prepare_folder
+from training.data.errors import DataError
+from training.data.lfw import lfw_photo_source
+from training.data.photos import Photo, find_photos, find_prefixed_photos, hash_photos
+from training.data.prepared_faces import PreparedFaces, load_prepared
+from training.data.shards import hash_shards
 from training.data.splits import Split, split_people
-
-CONFIGS: Final = Path(__file__).parent / "configs"
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A config with its data and its places."""
+    """A config with the data folder, which holds lfw/ or shards, and the folder for everything that is made."""
 
     config: Config
     data: Path
@@ -27,66 +27,90 @@ class Experiment:
 
     @property
     def lists(self) -> Path:
+        """The folder with LFW's protocol files."""
         return self.data / "lfw"
 
-    @property
-    def prepared(self) -> Path:
-        return crops_folder(self.build, ["lfw", *self.config.data.more], self.config.crops)
-
-    @property
+    @cached_property
     def photos(self) -> list[Photo]:
-        """LFW's, then those of the other folders that the config trains on. Raises DataError."""
-        more = (people_of_folder(self.folder(name)) for name in self.config.data.more)
-        return [*find_photos(lfw_photos(self.data)), *chain.from_iterable(more)]
+        """LFW's photos, then those of the other folders that the config trains on. Raises DataError."""
+        photos = find_photos(lfw_photo_source(self.data))
+        for name in self.config.data.more:
+            photos += find_prefixed_photos(self.find_folder(name))
+        return photos
 
-    def folder(self, name: str) -> Path:
-        """A folder of photos in the data folder. Raises DataError where it is not there."""
-        # FACETWIN_DATA may be a shared folder that nobody can add to.
+    def find_folder(self, name: str) -> Path:
+        """A folder of photos, in the data folder or in data/. Raises DataError if it is in neither."""
+        # FACETWIN_DATA may be a shared folder that cannot be written to.
         for place in (self.data / name, Path("data") / name):
             if place.is_dir():
                 return place
         raise DataError(
-            f"{self.config.name} needs {Path('data') / name}, which is not there. Arrange it (for CelebA: `python -m "
-            "training celeba`); to calibrate, you may name your own folder of NAME/photo.jpg with --photos instead."
+            f"{self.config.name} needs {Path('data') / name}, which does not exist. Make it (for CelebA: `python -m "
+            "training celeba`). To calibrate, you can also name your own folder of NAME/photo.jpg with --photos."
         )
 
     @property
     def calibration_photos(self) -> Path | None:
-        """The folder that the config calibrates on, where that is not the split's calibration people. Raises
-        DataError where it is not there."""
+        """The folder that the config calibrates on; None if that is the split's calibration people.
+
+        Raises DataError if the folder does not exist.
+        """
         named = self.config.calibration.photos
-        return self.folder(named) if named else None
+        return self.find_folder(named) if named else None
+
+    @cached_property
+    def crops_folder(self) -> Path:
+        """The folder with the crops that train. It depends on the content of the photos, or of the shards where the
+        data folder holds those instead. Raises DataError if it holds neither."""
+        has_photos = lfw_photo_source(self.data).exists()
+        content = hash_photos(self.photos) if has_photos else hash_shards(self.data)
+        return crops_folder(self.build, self._label, self.config.crops, content)
 
     @property
-    def run(self) -> Path:
+    def run_folder(self) -> Path:
+        """The folder with the checkpoints."""
         return self.build / "runs" / self.config.name
 
     @property
-    def shipped(self) -> Path:
+    def shipped_bundle(self) -> Path:
+        """The file of the config's own bundle."""
         return ARTIFACTS / f"{self.config.name}.pt"
+
+    def prepare(self, workers: int | None = None) -> PreparedFaces:
+        """Makes the crops that train, or loads those of the same photos. Raises DataError and BundleError."""
+        return prepare_crops(self.photos, self.config.crops, self.build, self._label, workers)
 
     @cached_property
     def faces(self) -> PreparedFaces:
-        """What trains, made by `prepare`. Raises DataError where that has not run."""
-        return load_prepared(self.prepared)
+        """The crops that train. Raises DataError if `prepare` has not run on these photos."""
+        return load_prepared(self.crops_folder)
 
     @cached_property
-    def served(self) -> PreparedFaces:
-        """LFW's faces as the service finds them, which calibrate and report; made where they are not there yet."""
-        return prepare_folder(lfw_photos(self.data), self.config.crops.size, self.build)
+    def served_faces(self) -> PreparedFaces:
+        """LFW's faces as the service finds them, for calibration and reports. Made if they do not exist yet."""
+        return prepare_folder(lfw_photo_source(self.data), self.config.crops.size, self.build)
 
     @cached_property
     def split(self) -> Split:
-        faces = self.faces if (self.prepared / "index.json").is_file() else self.served
-        everyone = [*faces.people, *(name.split("/")[0] for name in faces.missing)]
-        return split_people(self.config.data, self.lists, Counter(everyone))
+        """Who trains, validates, calibrates and tests. Raises DataError on missing or malformed lists."""
+        return split_people(self.config.data, self.lists, Counter(self._person_of_each_photo()))
 
     def bundle_path(self, chosen: str | None) -> Path:
-        """The bundle that was named, or the config's own. Raises BundleError."""
-        return find_bundle(chosen) if chosen else self.shipped
+        """The path of the chosen bundle (a name or a path), by default the config's own. Raises BundleError."""
+        return find_bundle(chosen) if chosen else self.shipped_bundle
 
+    @property
+    def _label(self) -> str:
+        return "+".join(["lfw", *self.config.data.more])
 
-def inside(config: Path) -> str:
-    """The config's path as somebody in the project's folder would write it."""
-    root = CONFIGS.parent.parent
-    return str(config.resolve().relative_to(root)) if config.resolve().is_relative_to(root) else config.name
+    def _person_of_each_photo(self) -> list[str]:
+        if not lfw_photo_source(self.data).exists():  # shards
+            return [*self.faces.people, *(name.split("/")[0] for name in self.faces.missing)]
+        people = [photo.person for photo in find_photos(lfw_photo_source(self.data))]
+        for name in self.config.data.more:
+            try:
+                folder = self.find_folder(name)
+            except DataError:
+                continue  # reports on LFW do not need the other folders
+            people += [photo.person for photo in find_prefixed_photos(folder)]
+        return people

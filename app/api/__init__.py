@@ -1,1 +1,1 @@
-"""HTTP: routes, what goes in and out, and problems in words."""
+"""The HTTP API: routes, request bodies, problems, middleware."""

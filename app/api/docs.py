@@ -1,4 +1,4 @@
-"""/docs with its assets from the installed package: it works with no internet."""
+"""/docs with its assets from an installed package, so that it works without internet access."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ ASSETS = "/docs/assets"
 
 
 def install_docs(app: FastAPI) -> None:
-    """Serves Swagger UI under /docs. Needs an app made with docs_url=None."""
+    """Serves Swagger UI at /docs. The app must have been made with docs_url=None."""
     folder = Path(fastapi_offline.__file__).parent / "static"
 
     @app.get("/docs", include_in_schema=False)

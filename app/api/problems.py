@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 `application/problem+json`, one place for every status."""
+"""Error responses as RFC 9457 `application/problem+json`."""
 
 import logging
 from http import HTTPStatus
@@ -52,12 +52,12 @@ class Problem(BaseModel):
     detail: str = Field(examples=["No face was found, in any of four orientations. ..."])
     code: str = Field(examples=["no_face_found"])
     request_id: str
-    field: str | None = Field(None, description="The photo that it is about, where a request brings several.")
-    errors: list[dict[str, str]] | None = Field(None, description="Field by field, for malformed_request.")
+    field: str | None = Field(None, description="Name of the photo with the problem, if the request has several.")
+    errors: list[dict[str, str]] | None = Field(None, description="For malformed_request: each field and its error.")
 
 
-def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that can answer with these codes."""
+def problem_responses(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """Returns the `responses` of a route that can fail with these codes, for OpenAPI."""
     by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(STATUS[code], []).append(code)
@@ -68,13 +68,15 @@ def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def install_problems(app: FastAPI) -> None:
-    """Every way in which a request can fail answers with a Problem."""
+def install_problem_handlers(app: FastAPI) -> None:
+    """Makes every error of a route a Problem. RequestLogMiddleware handles unexpected exceptions."""
 
     @app.exception_handler(FacetwinError)
     @app.exception_handler(PhotoError)
     @app.exception_handler(TargetUnsupported)
-    async def known(request: Request, error: FacetwinError | PhotoError | TargetUnsupported) -> JSONResponse:
+    async def handle_known_error(
+        request: Request, error: FacetwinError | PhotoError | TargetUnsupported
+    ) -> JSONResponse:
         extra: dict[str, Any] = {}
         headers = {}
         if isinstance(error, PhotoError) and error.field:
@@ -85,23 +87,26 @@ def install_problems(app: FastAPI) -> None:
             headers["Retry-After"] = str(error.retry_after)
         if error.code == "unauthorized":
             headers["WWW-Authenticate"] = "Bearer"
-        return problem(request, error.code, str(error), headers, **extra)
+        return _problem_response(request, error.code, str(error), headers, **extra)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    async def handle_invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
         malformed = MalformedRequest(field_errors(error.errors()))
-        return problem(request, malformed.code, str(malformed), errors=malformed.errors)
+        return _problem_response(request, malformed.code, str(malformed), errors=malformed.errors)
 
     @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> JSONResponse:
+    async def handle_http_error(request: Request, error: HTTPException) -> JSONResponse:
         codes = {404: "not_found", 405: "method_not_allowed"}
         code = codes.get(error.status_code, "malformed_request")
-        return problem(request, code, f"{error.detail}. See /docs for what there is.", dict(error.headers or {}))
+        detail = f"{error.detail}. See /docs for the routes and methods."
+        return _problem_response(request, code, detail, dict(error.headers or {}))
 
 
-def internal_error(request_id: str, error: Exception) -> JSONResponse:
-    """Logs where an error of ours arose, and answers with nothing but the request id: its message could quote what was
-    sent."""
+def internal_error_response(request_id: str, error: Exception) -> JSONResponse:
+    """Logs the type and place of an unexpected error; the response holds only the request id.
+
+    The error's message is neither logged nor sent: it could quote the request.
+    """
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
@@ -110,11 +115,21 @@ def internal_error(request_id: str, error: Exception) -> JSONResponse:
     return _respond(request_id, "internal_error", "Something went wrong. Quote the request id to the operator.")
 
 
-def problem(
+def field_errors(errors: Any) -> list[dict[str, str]]:
+    """Converts pydantic's errors to field names and messages, without the values."""
+    return [
+        {
+            "field": ".".join(str(part) for part in error["loc"] if part not in ("body", "query", "path")) or "body",
+            "message": str(error["msg"]),
+        }
+        for error in errors
+    ]
+
+
+def _problem_response(
     request: Request, code: str, detail: str, headers: dict[str, str] | None = None, **extra: Any
 ) -> JSONResponse:
-    """The response for one code."""
-    request.state.problem = code  # for the metrics
+    request.state.problem = code  # counted by RequestLogMiddleware
     return _respond(request.scope["state"]["request_id"], code, detail, headers, **extra)
 
 
@@ -132,14 +147,3 @@ def _respond(
         **extra,
     }
     return JSONResponse(body, status, headers, media_type="application/problem+json")
-
-
-def field_errors(errors: Any) -> list[dict[str, str]]:
-    """pydantic's errors as field and message, without the values."""
-    return [
-        {
-            "field": ".".join(str(part) for part in error["loc"] if part not in ("body", "query", "path")) or "body",
-            "message": str(error["msg"]),
-        }
-        for error in errors
-    ]

@@ -1,110 +1,94 @@
-"""One line a request in the log, and an id that ties log, answer and problem together."""
+"""Request bodies of the API, as OpenAPI shows them."""
 
-import asyncio
-import logging
-import re
-import time
-import uuid
-from typing import Final
+from typing import Annotated, Any, Self
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from app.api.problems import internal_error
-from app.metrics import Metrics
+from app.api.bodies import JsonObject, Photo
+from app.gallery.base import DEFAULT_GALLERY, IfExists
+from model.selection import FaceSelection
 
-log = logging.getLogger("facetwin.requests")
-GONE: Final = 499  # nginx's number for a request whose caller did not wait for the answer; never sent
-ACCEPTABLE: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+MAX_METADATA_CHARACTERS = 16_384
 
+GalleryName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+# No slash and no control characters: names are part of paths and are displayed.
+IdentityName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^/\x00-\x1f\x7f]+$")
+]
+Rate = Annotated[float, Field(gt=0, le=0.5, allow_inf_nan=False)]
 
-class RequestLog:
-    """ASGI middleware. Logs and counts by the route's pattern, never the path: paths name people."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self.app, self.metrics = app, metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        given = dict(scope["headers"]).get(b"x-request-id", b"")
-        request_id = given.decode() if ACCEPTABLE.fullmatch(given) else uuid.uuid4().hex
-        scope.setdefault("state", {})["request_id"] = request_id
-        start = time.perf_counter()
-        status, started = GONE, False
-
-        async def noting(message: Message) -> None:
-            nonlocal status, started
-            if message["type"] == "http.response.start":
-                status, started = message["status"], True
-                headers = [*message["headers"], (b"x-request-id", request_id.encode())]
-                if timings := scope["state"].get("timings_ms"):
-                    entries = ", ".join(f"{stage};dur={taken:.2f}" for stage, taken in timings.items())
-                    headers.append((b"server-timing", entries.encode()))
-                message = {**message, "headers": headers}
-            await send(message)
-
-        try:
-            await self.app(scope, receive, noting)
-        except CallerGone:
-            pass
-        except Exception as error:
-            # Answered here: the server would log the message, which could quote what was sent.
-            answer = internal_error(request_id, error)
-            scope["state"]["problem"] = "internal_error"
-            if not started:
-                await answer(scope, receive, noting)
-        finally:
-            route = getattr(scope.get("route"), "path", None)
-            seconds = time.perf_counter() - start
-            state = scope["state"]
-            self.metrics.request(
-                route or "none", scope["method"], status, seconds, state.get("problem"), state.get("timings_ms", {})
-            )
-            log.info(
-                "request",
-                extra={
-                    "method": scope["method"],
-                    "route": route,
-                    "status": status,
-                    "ms": round(seconds * 1000, 1),
-                    "request_id": request_id,
-                },
-            )
+IMAGE = "A photo: JPEG, PNG, WebP, BMP, TIFF, GIF or HEIC."
+SELECTION = "Which face to use if the photo shows several: the largest, the most central, or refuse the photo (single)."
 
 
-class CallerGone(Exception):
-    """Nobody waits for the answer any more."""
+def _limit_size(value: dict[str, Any]) -> dict[str, Any]:
+    if len(repr(value)) > MAX_METADATA_CHARACTERS:
+        raise ValueError("is larger than 16 KiB; send less")
+    return value
 
 
-class Departures:
-    """ASGI middleware. Cancels a request whose caller has gone, so that it leaves the queue. Raises CallerGone."""
+Metadata = Annotated[JsonObject, AfterValidator(_limit_size)]
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        arrived: asyncio.Queue[Message] = asyncio.Queue(1)  # no more of the body than is asked for
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")  # a misspelled option must not be ignored
 
-        async def forward() -> None:
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    return
-                await arrived.put(message)
 
-        answer = asyncio.ensure_future(self.app(scope, arrived.get, send))
-        arrivals = asyncio.ensure_future(forward())
-        try:
-            await asyncio.wait((answer, arrivals), return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done():
-                answer.cancel()
-                await asyncio.wait((answer,))
-                raise CallerGone
-            await answer
-        finally:
-            answer.cancel()
-            arrivals.cancel()
+class VerifyRequest(_Request):
+    image1: Photo = Field(description=IMAGE)
+    image2: Photo = Field(description=IMAGE)
+    target_fmr: Rate | None = Field(
+        None, description="Highest false match rate to accept; default: the bundle's.", examples=[0.01]
+    )
+    face_selection: FaceSelection = Field(FaceSelection.LARGEST, description=SELECTION)
+
+
+class EnrollRequest(_Request):
+    identity: IdentityName = Field(description="Name of the person in the photo; no slashes.", examples=["ada"])
+    image: Photo = Field(description=IMAGE)
+    gallery: GalleryName = Field(DEFAULT_GALLERY, description="Created with its first identity.")
+    metadata: Metadata | None = Field(
+        None, description="Your data to store with the identity: a JSON object of at most 16 KiB."
+    )
+    if_exists: IfExists = Field(IfExists.REJECT, description="reject (409), add a template, or replace them all.")
+    face_selection: FaceSelection = Field(FaceSelection.LARGEST, description=SELECTION)
+    min_quality: float = Field(
+        0.0, ge=0, le=1, allow_inf_nan=False, description="Refuse a photo of lower quality (422 low_quality)."
+    )
+
+
+class IdentifyRequest(_Request):
+    image: Photo = Field(description=IMAGE)
+    gallery: GalleryName = Field(DEFAULT_GALLERY, description="The gallery to search.")
+    top_k: int = Field(5, ge=1, le=100, description="How many candidates to list, whether or not they pass.")
+    target_fpir: Rate | None = Field(
+        None,
+        description="Highest false positive identification rate to accept: the share of searches for people who are "
+        "not enrolled that return a match. Default 0.01, or the lowest attainable with `target_met` false.",
+        examples=[0.1],
+    )
+    face_selection: FaceSelection = Field(FaceSelection.LARGEST, description=SELECTION)
+
+
+class EmbedRequest(_Request):
+    image: Photo = Field(description=IMAGE)
+    face_selection: FaceSelection = Field(FaceSelection.LARGEST, description=SELECTION)
+
+
+class DetectRequest(_Request):
+    image: Photo = Field(description=IMAGE)
+
+
+class EditRequest(_Request):
+    identity: IdentityName | None = Field(None, description="The new name.", examples=["ada lovelace"])
+    metadata: Metadata | None = Field(None, description="Replaces all stored metadata.")
+
+    @model_validator(mode="after")
+    def _require_change(self) -> Self:
+        if self.identity is None and self.metadata is None:
+            raise ValueError("send a new name as `identity`, new `metadata`, or both")
+        return self
+
+
+class MergeRequest(_Request):
+    into: IdentityName = Field(description="The identity that stays, with the templates of both.", examples=["ada"])

@@ -1,137 +1,141 @@
-"""Photos in, answers out."""
+"""Routes that take photos."""
 
-from dataclasses import asdict
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Request
 
-from app.api.bodies import body, documented_body
-from app.api.dependencies import RoomyService, authorize
-from app.api.problems import documented
-from app.api.schemas import (
-    DetectRequest,
-    DetectResponse,
-    EmbedRequest,
-    EmbedResponse,
-    EnrollRequest,
-    EnrollResponse,
-    IdentifyRequest,
-    IdentifyResponse,
-    VerifyRequest,
-    VerifyResponse,
+from app.api.bodies import body_parser, openapi_request_body
+from app.api.dependencies import AvailableService, authorize
+from app.api.problems import problem_responses
+from app.api.requests import DetectRequest, EmbedRequest, EnrollRequest, IdentifyRequest, VerifyRequest
+from app.gallery.base import IdempotencyKey
+from app.verification.results import (
+    DetectionResult,
+    EmbeddingResult,
+    EnrollmentResult,
+    IdentificationResult,
+    VerificationResult,
 )
-from app.gallery.base import EnrollmentKey
-from app.verification import FaceService
+
+Result = TypeVar("Result", VerificationResult, EnrollmentResult, IdentificationResult, EmbeddingResult, DetectionResult)
 
 router = APIRouter(tags=["faces"], dependencies=[Depends(authorize)])
 
-PHOTO = ("malformed_request", "empty_image", "corrupt_image", "unauthorized", "image_too_large", "unsupported_image")
-SERVED = ("overloaded", "internal_error", "not_ready", "deadline_exceeded")
-FACE = (*PHOTO, "no_face_found", "several_faces", *SERVED)
-
-
-def _answer(request: Request, service: FaceService, result: Any) -> dict[str, Any]:
-    request.state.timings_ms = result.timings_ms  # for the metrics and Server-Timing
-    metadata = service.metadata
-    model = {"name": metadata.name, "version": metadata.version, "encoder_id": metadata.encoder_id}
-    answer = {**asdict(result), "model": model}
-    answer["timings_ms"] = {stage: round(ms, 2) for stage, ms in result.timings_ms.items()}
-    return answer
-
-
-KEY = (
-    "Yours, new for every enrolment: sending the same request again, because no answer came, then enrolls nobody twice "
-    "and answers with the template of the first time. Known as long as that template is."
+PHOTO_CODES = (
+    "malformed_request",
+    "empty_image",
+    "corrupt_image",
+    "unauthorized",
+    "image_too_large",
+    "unsupported_image",
 )
+SERVICE_CODES = ("overloaded", "internal_error", "not_ready", "deadline_exceeded")
+FACE_CODES = (*PHOTO_CODES, "no_face_found", "several_faces", *SERVICE_CODES)
 
-
-def digest_of(sent: EnrollRequest) -> str:
-    """What tells one enrolment from another, without telling what is in it."""
-    fields = sent.model_dump_json(exclude={"image"})
-    return sha256(fields.encode() + sha256(sent.image).digest()).hexdigest()
+IDEMPOTENCY_KEY = (
+    "A key of your choice, new for every enrollment. If no response arrived, send the same request again with the same "
+    "key: nobody is enrolled twice, and the response names the first request's template. The key is stored as long as "
+    "that template."
+)
 
 
 @router.post(
     "/verify",
     summary="Do two photos show the same person?",
-    response_model=VerifyResponse,
-    responses=documented(*FACE, "target_unsupported"),
-    openapi_extra=documented_body(VerifyRequest),
+    responses=problem_responses(*FACE_CODES, "target_unsupported"),
+    openapi_extra=openapi_request_body(VerifyRequest),
 )
 async def verify(
-    request: Request, service: RoomyService, sent: Annotated[VerifyRequest, Depends(body(VerifyRequest))]
-) -> dict[str, Any]:
-    result = await service.verify(sent.image1, sent.image2, target_fmr=sent.target_fmr, selection=sent.face_selection)
-    return _answer(request, service, result)
+    request: Request, service: AvailableService, body: Annotated[VerifyRequest, Depends(body_parser(VerifyRequest))]
+) -> VerificationResult:
+    result = await service.verify(body.image1, body.image2, target_fmr=body.target_fmr, selection=body.face_selection)
+    return _with_timings(request, result)
 
 
 @router.post(
     "/enroll",
     status_code=201,
-    summary="Remember a person from one photo",
-    response_model=EnrollResponse,
-    responses=documented(
-        *FACE, "identity_exists", "encoder_mismatch", "low_quality", "idempotency_key_reused", "gallery_unavailable"
+    summary="Enroll a person from one photo",
+    responses=problem_responses(
+        *FACE_CODES,
+        "identity_exists",
+        "encoder_mismatch",
+        "low_quality",
+        "idempotency_key_reused",
+        "gallery_unavailable",
     ),
-    openapi_extra=documented_body(EnrollRequest),
+    openapi_extra=openapi_request_body(EnrollRequest),
 )
 async def enroll(
     request: Request,
-    service: RoomyService,
-    sent: Annotated[EnrollRequest, Depends(body(EnrollRequest))],
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, description=KEY)] = None,
-) -> dict[str, Any]:
+    service: AvailableService,
+    body: Annotated[EnrollRequest, Depends(body_parser(EnrollRequest))],
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, description=IDEMPOTENCY_KEY)] = None,
+) -> EnrollmentResult:
     result = await service.enroll(
-        sent.identity,
-        sent.image,
-        gallery=sent.gallery,
-        metadata=sent.metadata,
-        if_exists=sent.if_exists,
-        selection=sent.face_selection,
-        min_quality=sent.min_quality,
-        key=None if idempotency_key is None else EnrollmentKey(idempotency_key, digest_of(sent)),
+        body.identity,
+        body.image,
+        gallery=body.gallery,
+        metadata=body.metadata,
+        if_exists=body.if_exists,
+        selection=body.face_selection,
+        min_quality=body.min_quality,
+        key=None if idempotency_key is None else IdempotencyKey(idempotency_key, _request_digest(body)),
     )
-    return _answer(request, service, result)
+    return _with_timings(request, result)
 
 
 @router.post(
     "/identify",
-    summary="Whom does a photo show, or nobody we know?",
-    response_model=IdentifyResponse,
-    responses=documented(*FACE, "unknown_gallery", "encoder_mismatch", "target_unsupported", "gallery_unavailable"),
-    openapi_extra=documented_body(IdentifyRequest),
+    summary="Which enrolled person does a photo show, if any?",
+    responses=problem_responses(
+        *FACE_CODES, "unknown_gallery", "encoder_mismatch", "target_unsupported", "gallery_unavailable"
+    ),
+    openapi_extra=openapi_request_body(IdentifyRequest),
 )
 async def identify(
-    request: Request, service: RoomyService, sent: Annotated[IdentifyRequest, Depends(body(IdentifyRequest))]
-) -> dict[str, Any]:
+    request: Request,
+    service: AvailableService,
+    body: Annotated[IdentifyRequest, Depends(body_parser(IdentifyRequest))],
+) -> IdentificationResult:
     result = await service.identify(
-        sent.image, gallery=sent.gallery, top_k=sent.top_k, target_fpir=sent.target_fpir, selection=sent.face_selection
+        body.image, gallery=body.gallery, top_k=body.top_k, target_fpir=body.target_fpir, selection=body.face_selection
     )
-    return _answer(request, service, result)
+    return _with_timings(request, result)
 
 
 @router.post(
     "/embed",
     summary="The embedding of one face",
-    response_model=EmbedResponse,
-    responses=documented(*FACE),
-    openapi_extra=documented_body(EmbedRequest),
+    responses=problem_responses(*FACE_CODES),
+    openapi_extra=openapi_request_body(EmbedRequest),
 )
 async def embed(
-    request: Request, service: RoomyService, sent: Annotated[EmbedRequest, Depends(body(EmbedRequest))]
-) -> dict[str, Any]:
-    return _answer(request, service, await service.embed(sent.image, selection=sent.face_selection))
+    request: Request, service: AvailableService, body: Annotated[EmbedRequest, Depends(body_parser(EmbedRequest))]
+) -> EmbeddingResult:
+    return _with_timings(request, await service.embed(body.image, selection=body.face_selection))
 
 
 @router.post(
     "/detect",
-    summary="Every face of a photo, with its quality",
-    response_model=DetectResponse,
-    responses=documented(*PHOTO, *SERVED),
-    openapi_extra=documented_body(DetectRequest),
+    summary="Every face in a photo, with its quality",
+    responses=problem_responses(*PHOTO_CODES, *SERVICE_CODES),
+    openapi_extra=openapi_request_body(DetectRequest),
 )
 async def detect(
-    request: Request, service: RoomyService, sent: Annotated[DetectRequest, Depends(body(DetectRequest))]
-) -> dict[str, Any]:
-    return _answer(request, service, await service.detect(sent.image))
+    request: Request, service: AvailableService, body: Annotated[DetectRequest, Depends(body_parser(DetectRequest))]
+) -> DetectionResult:
+    return _with_timings(request, await service.detect(body.image))
+
+
+def _with_timings(request: Request, result: Result) -> Result:
+    """Hands the timings to RequestLogMiddleware, for the metrics and the Server-Timing header."""
+    request.state.timings_ms = result.timings_ms
+    return result
+
+
+def _request_digest(body: EnrollRequest) -> str:
+    """SHA-256 of an enrollment, to recognize it when it is sent again; it reveals nothing of the content."""
+    fields = body.model_dump_json(exclude={"image"})
+    return sha256(fields.encode() + sha256(body.image).digest()).hexdigest()

@@ -1,35 +1,31 @@
-"""Who is enrolled, and how to be forgotten."""
+"""Routes that list, edit and delete identities and galleries."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
 from app.api.dependencies import Service, authorize
-from app.api.problems import documented
-from app.api.schemas import (
-    EditRequest,
-    GalleriesOut,
-    GalleryName,
-    IdentitiesOut,
-    IdentityName,
-    IdentityOut,
-    MergeRequest,
-    ReceiptOut,
-)
+from app.api.problems import problem_responses
+from app.api.requests import EditRequest, GalleryName, IdentityName, MergeRequest
 from app.errors import MalformedRequest
-from app.gallery.base import DEFAULT_GALLERY, GallerySummary, Identity, IdentityPage, Receipt
+from app.gallery.base import DEFAULT_GALLERY, DeletionReceipt, GallerySummary, Identity, IdentityPage
 
 router = APIRouter(tags=["galleries"], dependencies=[Depends(authorize)])
 
-COMMON = ("malformed_request", "unauthorized", "internal_error", "not_ready", "gallery_unavailable")
-InGallery = Annotated[GalleryName, Query(description="Which gallery.")]
+COMMON_CODES = ("malformed_request", "unauthorized", "internal_error", "not_ready", "gallery_unavailable")
+InGallery = Annotated[GalleryName, Query(description="Name of the gallery.")]
+
+
+@dataclass(frozen=True)
+class GalleryList:
+    galleries: tuple[GallerySummary, ...]
 
 
 @router.get(
     "/identities",
-    summary="Everybody enrolled, page by page",
-    response_model=IdentitiesOut,
-    responses=documented(*COMMON, "unknown_gallery"),
+    summary="All identities, page by page",
+    responses=problem_responses(*COMMON_CODES, "unknown_gallery"),
 )
 async def list_identities(
     service: Service,
@@ -37,77 +33,73 @@ async def list_identities(
     after: Annotated[str | None, Query(description="`next_after` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> IdentityPage:
-    return await service.gallery.identities(gallery, after, limit)
+    return await service.gallery.list_identities(gallery, after, limit)
 
 
 @router.get(
     "/identities/{identity}",
-    summary="One person and their templates",
-    response_model=IdentityOut,
-    responses=documented(*COMMON, "unknown_gallery", "unknown_identity"),
+    summary="One identity and its templates",
+    responses=problem_responses(*COMMON_CODES, "unknown_gallery", "unknown_identity"),
 )
 async def get_identity(service: Service, identity: IdentityName, gallery: InGallery = DEFAULT_GALLERY) -> Identity:
-    return await service.gallery.identity(gallery, identity)
+    return await service.gallery.get_identity(gallery, identity)
 
 
 @router.patch(
     "/identities/{identity}",
-    summary="Give a person another name or other metadata",
-    response_model=IdentityOut,
-    responses=documented(*COMMON, "unknown_gallery", "unknown_identity", "identity_exists"),
+    summary="Change an identity's name or metadata",
+    responses=problem_responses(*COMMON_CODES, "unknown_gallery", "unknown_identity", "identity_exists"),
 )
 async def edit_identity(
-    service: Service, identity: IdentityName, sent: EditRequest, gallery: InGallery = DEFAULT_GALLERY
+    service: Service, identity: IdentityName, body: EditRequest, gallery: InGallery = DEFAULT_GALLERY
 ) -> Identity:
-    return await service.gallery.edit_identity(gallery, identity, sent.identity, sent.metadata)
+    return await service.gallery.edit_identity(gallery, identity, body.identity, body.metadata)
 
 
 @router.post(
     "/identities/{identity}/merge",
-    summary="One person under two names: give their templates to another identity",
-    response_model=IdentityOut,
-    responses=documented(*COMMON, "unknown_gallery", "unknown_identity"),
+    summary="Merge an identity into another one, if both are the same person",
+    responses=problem_responses(*COMMON_CODES, "unknown_gallery", "unknown_identity"),
 )
 async def merge_identity(
-    service: Service, identity: IdentityName, sent: MergeRequest, gallery: InGallery = DEFAULT_GALLERY
+    service: Service, identity: IdentityName, body: MergeRequest, gallery: InGallery = DEFAULT_GALLERY
 ) -> Identity:
-    if sent.into == identity:
+    if body.into == identity:
         raise MalformedRequest([{"field": "into", "message": "is the same identity; name another one"}])
-    return await service.gallery.merge_identity(gallery, identity, sent.into)
+    return await service.gallery.merge_identity(gallery, identity, body.into)
 
 
 @router.delete(
     "/identities/{identity}",
-    summary="Forget a person, for good",
-    response_model=ReceiptOut,
-    responses=documented(*COMMON, "unknown_gallery", "unknown_identity"),
+    summary="Delete an identity and its templates, permanently",
+    responses=problem_responses(*COMMON_CODES, "unknown_gallery", "unknown_identity"),
 )
-async def forget_identity(service: Service, identity: IdentityName, gallery: InGallery = DEFAULT_GALLERY) -> Receipt:
-    return await service.gallery.forget_identity(gallery, identity)
+async def delete_identity(
+    service: Service, identity: IdentityName, gallery: InGallery = DEFAULT_GALLERY
+) -> DeletionReceipt:
+    return await service.gallery.delete_identity(gallery, identity)
 
 
 @router.delete(
     "/identities/{identity}/templates/{template_id}",
-    summary="Forget one photo of a person; with the last one the person",
-    response_model=ReceiptOut,
-    responses=documented(*COMMON, "unknown_gallery", "unknown_identity", "unknown_template"),
+    summary="Delete one template of an identity; the last one takes the identity with it",
+    responses=problem_responses(*COMMON_CODES, "unknown_gallery", "unknown_identity", "unknown_template"),
 )
-async def forget_template(
+async def delete_template(
     service: Service, identity: IdentityName, template_id: str, gallery: InGallery = DEFAULT_GALLERY
-) -> Receipt:
-    return await service.gallery.forget_template(gallery, identity, template_id)
+) -> DeletionReceipt:
+    return await service.gallery.delete_template(gallery, identity, template_id)
 
 
-@router.get("/galleries", summary="Every gallery", response_model=GalleriesOut, responses=documented(*COMMON))
-async def list_galleries(service: Service) -> dict[str, tuple[GallerySummary, ...]]:
-    return {"galleries": await service.gallery.galleries()}
+@router.get("/galleries", summary="All galleries", responses=problem_responses(*COMMON_CODES))
+async def list_galleries(service: Service) -> GalleryList:
+    return GalleryList(await service.gallery.list_galleries())
 
 
 @router.delete(
     "/galleries/{gallery}",
-    summary="Forget everybody in a gallery, for good",
-    response_model=ReceiptOut,
-    responses=documented(*COMMON, "unknown_gallery"),
+    summary="Delete a gallery with all its identities, permanently",
+    responses=problem_responses(*COMMON_CODES, "unknown_gallery"),
 )
-async def forget_gallery(service: Service, gallery: GalleryName) -> Receipt:
-    return await service.gallery.forget_gallery(gallery)
+async def delete_gallery(service: Service, gallery: GalleryName) -> DeletionReceipt:
+    return await service.gallery.delete_gallery(gallery)

@@ -1,53 +1,59 @@
-"""The service about itself."""
+"""Routes about the service itself: health, readiness, the model card, metrics."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
+from pydantic import Field
 
 from app.api.dependencies import Service, authorize
-from app.api.problems import documented
-from app.api.schemas import Health
+from app.api.problems import problem_responses
 from app.metrics import CONTENT_TYPE
 
 router = APIRouter(tags=["service"])
 
 
-@router.get("/healthz", summary="Is the process alive?", response_model=Health)
+@dataclass(frozen=True)
+class Health:
+    status: Annotated[str, Field(examples=["ok"])]
+    reasons: Annotated[tuple[str, ...], Field(description="Why the service is not ready.")] = ()
+
+
+@router.get("/healthz", summary="Is the process alive?")
 async def healthz() -> Health:
-    return Health(status="ok")
+    return Health("ok")
 
 
 @router.get(
     "/readyz",
-    summary="Can it answer?",
-    response_model=Health,
+    summary="Is the service ready for requests?",
     responses={503: {"model": Health, "description": "Not ready, with the reasons."}},
 )
 async def readyz(request: Request, response: Response) -> Health:
-    reasons = list(request.app.state.not_ready)
+    reasons = tuple(request.app.state.not_ready)
     if reasons:
         response.status_code = 503
-        return Health(status="not ready", reasons=reasons)
-    return Health(status="ready")
+        return Health("not ready", reasons)
+    return Health("ready")
 
 
 @router.get(
     "/model",
     summary="The model card as JSON: data, operating points, measured errors",
     dependencies=[Depends(authorize)],
-    responses=documented("unauthorized", "not_ready"),
+    responses=problem_responses("unauthorized", "not_ready"),
 )
 async def model(service: Service) -> dict[str, Any]:
-    return service.card()
+    return service.model_card()
 
 
 @router.get(
     "/metrics",
-    summary="For Prometheus: of all processes of the service",
+    summary="Metrics for Prometheus, of all processes of the service",
     dependencies=[Depends(authorize)],
     response_class=Response,
-    responses={200: {"content": {CONTENT_TYPE: {}}}, **documented("unauthorized")},
+    responses={200: {"content": {CONTENT_TYPE: {}}}, **problem_responses("unauthorized")},
 )
 async def metrics(request: Request) -> Response:
-    page: bytes = request.app.state.metrics.page()
+    page: bytes = request.app.state.metrics.render()
     return Response(page, media_type=CONTENT_TYPE)

@@ -1,23 +1,25 @@
-"""Where templates are kept."""
+"""Storage and search of templates."""
 
 from pathlib import Path
 from typing import Final
 
 from app.gallery.base import Gallery
 
-SQLITE, POSTGRES = "sqlite:///", "postgresql://"
-KINDS: Final = (SQLITE, POSTGRES)
+SQLITE_PREFIX: Final = "sqlite:///"
+POSTGRES_PREFIX: Final = "postgresql://"
 
 
 async def open_gallery(url: str) -> Gallery:
-    """The gallery that `url` names: sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE. Raises GalleryError
-    where it cannot be opened, ValueError on another kind of URL."""
-    if url.startswith(SQLITE):
+    """Opens sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE, and creates or migrates its tables.
+
+    Raises GalleryError if the store cannot be opened, ValueError for any other kind of URL.
+    """
+    if url.startswith(SQLITE_PREFIX):
         from app.gallery.sqlite.gallery import SqliteGallery
 
-        return await SqliteGallery.open(Path(url.removeprefix(SQLITE)))
-    if url.startswith(POSTGRES):
-        from app.gallery.postgres.gallery import PostgresGallery  # of the extra `postgres`
+        return await SqliteGallery.open(Path(url.removeprefix(SQLITE_PREFIX)))
+    if url.startswith(POSTGRES_PREFIX):
+        from app.gallery.postgres.gallery import PostgresGallery  # needs the extra `postgres`
 
         return await PostgresGallery.open(url)
-    raise ValueError(f"unknown kind of gallery: {url.split(':')[0]}")
+    raise ValueError(f"Unknown kind of gallery: {url.split(':')[0]}. Use {SQLITE_PREFIX} or {POSTGRES_PREFIX}.")

@@ -1,23 +1,24 @@
-"""The gallery as the rest of the service sees it: vectors and ids in, vectors and ids out, never thresholds."""
+"""The interface of a gallery. It stores and searches unit vectors; thresholds are none of its business."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-DEFAULT_GALLERY: Final = "default"
+DEFAULT_GALLERY: Final = "default"  # always exists, even while it is empty
 
 
 class GalleryError(Exception):
-    """The store cannot serve as a gallery: out of reach, damaged, not writable, or of a newer version."""
+    """The store is unusable: unreachable, damaged, read-only, or written by a newer version."""
 
 
 class IfExists(StrEnum):
-    """What to do when somebody is enrolled already."""
+    """What to do when the identity is already enrolled."""
 
     REJECT = "reject"
     ADD = "add"
@@ -25,25 +26,25 @@ class IfExists(StrEnum):
 
 
 @dataclass(frozen=True)
-class EnrollmentKey:
-    """What a caller names an enrolment by, so that sending it again enrolls nobody twice."""
+class IdempotencyKey:
+    """Identifies an enrollment request, so that a repeated request adds no second template."""
 
-    key: str
-    digest: str  # SHA-256 of what is asked, in hex
+    key: str  # chosen by the caller
+    digest: str  # SHA-256 of the request, in hex; must be equal when the key is used again
 
 
 @dataclass(frozen=True)
 class NewTemplate:
-    """What an enrolment brings. `metadata` None leaves that of an existing identity as it is."""
+    """A template to be enrolled."""
 
     gallery: str
     identity: str
-    vector: NDArray[np.float32]  # (D,), of unit length
+    vector: NDArray[np.float32]  # (D,), unit length
     encoder_id: str
     detector: str
     quality: float  # 0..1
-    metadata: Mapping[str, Any] | None = None
-    key: EnrollmentKey | None = None
+    metadata: Mapping[str, Any] | None = None  # of the identity; None keeps what it has
+    key: IdempotencyKey | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Template:
 
 @dataclass(frozen=True)
 class Identity:
+    """One person and their templates."""
+
     gallery: str
     identity: str
     metadata: Mapping[str, Any]
@@ -67,27 +70,31 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class Record:
-    """One template with everything that is kept of it and of its identity: what travels between galleries."""
+class TemplateRecord:
+    """A template with its vector and its identity: everything needed to copy it to another gallery."""
 
     gallery: str
     identity: str
     metadata: Mapping[str, Any]
-    enrolled_at: datetime  # UTC, of the identity
+    enrolled_at: datetime  # UTC; when the identity was created
     template: Template
-    vector: NDArray[np.float32]  # (D,)
+    vector: NDArray[np.float32]  # (D,), unit length
 
 
 @dataclass(frozen=True)
 class IdentityPage:
-    """Identities by name; `next_after` is the `after` of the page that follows, None on the last."""
+    """Some identities, ordered by name. Pass `next_after` as `after` to get the next page; it is None on the last."""
 
     identities: tuple[Identity, ...]
-    next_after: str | None
+    next_after: Annotated[
+        str | None, Field(description="Send it as `after` to get the next page; null on the last page.")
+    ]
 
 
 @dataclass(frozen=True)
 class GallerySummary:
+    """What one gallery contains."""
+
     gallery: str
     identities: int
     templates: int
@@ -97,7 +104,7 @@ class GallerySummary:
 
 @dataclass(frozen=True)
 class Candidate:
-    """An identity and its best template."""
+    """An identity and its most similar template."""
 
     identity: str
     similarity: float  # cosine, -1..1
@@ -106,86 +113,104 @@ class Candidate:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The best identities, most similar first; `size` is how many templates were searched."""
+    """The most similar identities of a gallery."""
 
-    candidates: tuple[Candidate, ...]
-    size: int
-    detectors: frozenset[str]
+    candidates: tuple[Candidate, ...]  # most similar first
+    size: int  # number of templates in the gallery
+    detectors: frozenset[str]  # that found the faces of these templates
 
 
 @dataclass(frozen=True)
-class Receipt:
-    """What an erasure removed, for good."""
+class DeletionReceipt:
+    """What a deletion removed for good."""
 
     gallery: str
-    identities: tuple[str, ...]
-    template_ids: tuple[str, ...]
+    identities: Annotated[tuple[str, ...], Field(description="Deleted identities.")]
+    template_ids: Annotated[tuple[str, ...], Field(description="Deleted templates.")]
     erased_at: datetime  # UTC
 
 
 class Gallery(Protocol):
-    """Keeps templates. What a method has acknowledged survives a crash, and every process that shares the store sees
-    it in its next answer. Vectors of different encoders never meet: EncoderMismatch."""
+    """A store of templates in named galleries.
+
+    An acknowledged change survives a crash, and every process that shares the store sees it in its next answer. A
+    gallery holds templates of one encoder only; mixing raises EncoderMismatch.
+    """
 
     async def enroll(self, new: NewTemplate, if_exists: IfExists) -> Template:
-        """Where a template of the gallery carries the same key, that one, and nothing changes. Raises IdentityExists
-        (REJECT), EncoderMismatch, KeyReused."""
+        """Adds a template. If the gallery has one with the same key, returns that one and changes nothing.
+
+        Raises IdentityExists (with REJECT), EncoderMismatch, IdempotencyKeyReused.
+        """
         ...
 
     async def search(
         self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int, only: str | None = None
     ) -> SearchResult:
-        """The `top_k` identities most similar to `vector` (D,), or `only` the one named. The default gallery always
-        exists, empty at first. Raises UnknownGallery, EncoderMismatch."""
+        """Returns the `top_k` identities most similar to the unit vector `vector` (D,), or only the identity `only`.
+
+        Raises UnknownGallery, EncoderMismatch.
+        """
         ...
 
-    async def identity(self, gallery: str, identity: str) -> Identity:
+    async def get_identity(self, gallery: str, identity: str) -> Identity:
         """Raises UnknownGallery, UnknownIdentity."""
         ...
 
-    async def identities(self, gallery: str, after: str | None, limit: int) -> IdentityPage:
-        """Those whose name comes after `after`, at most `limit`. Raises UnknownGallery."""
+    async def list_identities(self, gallery: str, after: str | None, limit: int) -> IdentityPage:
+        """Returns up to `limit` identities whose names sort after `after`. Raises UnknownGallery."""
         ...
 
-    async def galleries(self) -> tuple[GallerySummary, ...]: ...
+    async def list_galleries(self) -> tuple[GallerySummary, ...]:
+        """Returns all galleries by name, the default one even if it is empty."""
+        ...
 
     async def edit_identity(
         self, gallery: str, identity: str, name: str | None, metadata: Mapping[str, Any] | None
     ) -> Identity:
-        """Gives somebody another name, other metadata, or both; None leaves it. Raises UnknownGallery,
-        UnknownIdentity, IdentityExists where the name is taken."""
+        """Changes the name, the metadata or both; None keeps the old value.
+
+        Raises UnknownGallery, UnknownIdentity, NameTaken.
+        """
         ...
 
     async def merge_identity(self, gallery: str, identity: str, into: str) -> Identity:
-        """Makes one person of two: `into`, with the templates of both and its own metadata. Raises UnknownGallery,
-        UnknownIdentity, and ValueError where both are the same."""
+        """Moves all templates of `identity` to `into` and deletes `identity`. `into` keeps its metadata.
+
+        Raises UnknownGallery, UnknownIdentity, and ValueError if both are the same.
+        """
         ...
 
-    async def forget_identity(self, gallery: str, identity: str) -> Receipt:
+    async def delete_identity(self, gallery: str, identity: str) -> DeletionReceipt:
         """Raises UnknownGallery, UnknownIdentity."""
         ...
 
-    async def forget_template(self, gallery: str, identity: str, template_id: str) -> Receipt:
-        """With the last template goes the identity. Raises UnknownGallery, UnknownIdentity, UnknownTemplate."""
+    async def delete_template(self, gallery: str, identity: str, template_id: str) -> DeletionReceipt:
+        """Deletes one template, and the identity with its last one.
+
+        Raises UnknownGallery, UnknownIdentity, UnknownTemplate.
+        """
         ...
 
-    async def forget_gallery(self, gallery: str) -> Receipt:
-        """Everybody in it. Raises UnknownGallery."""
+    async def delete_gallery(self, gallery: str) -> DeletionReceipt:
+        """Deletes everybody in a gallery. Raises UnknownGallery."""
         ...
 
-    async def flaws(self) -> tuple[str, ...]:
-        """What is wrong with the store itself, in words; reads all of it."""
+    async def integrity_errors(self) -> tuple[str, ...]:
+        """Reads the whole store and returns a sentence for each error in its structure."""
         ...
 
-    async def records(self, after: Record | None, limit: int) -> tuple[Record, ...]:
-        """Of all galleries, by gallery, identity and template id: those after `after`, at most `limit`."""
+    async def list_records(self, after: TemplateRecord | None, limit: int) -> tuple[TemplateRecord, ...]:
+        """Returns up to `limit` records of all galleries that follow `after`: by gallery, identity and template id."""
         ...
 
-    async def restore(self, records: Sequence[Record]) -> int:
-        """Keeps those that are not there yet, all or none; how many. An identity that is there keeps its metadata.
-        Raises EncoderMismatch."""
+    async def import_records(self, records: Sequence[TemplateRecord]) -> int:
+        """Adds the records whose template ids are new, all or none, and returns their number.
+
+        An existing identity keeps its metadata. Raises EncoderMismatch.
+        """
         ...
 
     async def close(self) -> None:
-        """Closing twice is no error."""
+        """Releases all resources. May be called twice."""
         ...

@@ -1,4 +1,4 @@
-"""From templates to identities."""
+"""Ranks identities by their templates."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,10 @@ from app.gallery.base import Candidate
 
 
 def best_identities(templates: Iterable[Candidate], top_k: int) -> tuple[Candidate, ...]:
-    """The best template of each of the `top_k` most similar identities, most similar first; equal ones by name."""
+    """Returns the best template of each of the `top_k` most similar identities, most similar first.
+
+    Identities of equal similarity are ordered by name.
+    """
     best: dict[str, Candidate] = {}
     for each in sorted(templates, key=lambda each: (-each.similarity, each.identity)):
         best.setdefault(each.identity, each)

@@ -1,1 +1,1 @@
-"""Where requests meet the processor: the encoder and the threads that run it."""
+"""The encoder and the worker threads that run it."""

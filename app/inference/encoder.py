@@ -1,4 +1,4 @@
-"""Crops -> embeddings, behind a protocol that a Bundle fulfils; the service's only use of torch."""
+"""The encoder's protocol, which Bundle implements, and torch's devices and threads: the service's only use of torch."""
 
 from typing import Protocol
 
@@ -8,22 +8,25 @@ from numpy.typing import NDArray
 
 
 class FaceEncoder(Protocol):
-    """Called from several threads at once."""
+    """Computes embeddings. Several threads call it at once."""
 
     def encode(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Aligned RGB crops (B, S, S, 3) -> unit vectors (B, D)."""
+        """Encodes aligned RGB crops (B, S, S, 3) as unit vectors (B, D)."""
         ...
 
 
-def share_cores(cores: int, threads: int) -> None:
-    """Divides the cores among this many threads. With as many threads as cores each computes alone, as in `training
-    prepare`: then even the last bits of a landmark are the same."""
+def limit_torch_threads(cores: int, threads: int) -> None:
+    """Divides the cores among `threads` threads that run networks.
+
+    With as many threads as cores, each network runs on one thread, as in `training prepare`: landmarks are then
+    bit-identical.
+    """
     torch.set_num_threads(max(cores // threads, 1))
 
 
 def resolve_device(choice: str) -> str:
-    """`auto` -> cuda where there is one, else cpu. Raises ValueError where cuda is asked for and absent."""
+    """Returns `cuda` or `cpu`. `auto` chooses cuda if torch finds a device. Raises ValueError for an absent cuda."""
     available = torch.cuda.is_available()
     if choice == "cuda" and not available:
-        raise ValueError("FACETWIN_DEVICE=cuda, but torch sees no CUDA device. Install its driver or choose auto.")
+        raise ValueError("FACETWIN_DEVICE=cuda, but torch finds no CUDA device. Install the driver or choose auto.")
     return "cuda" if available and choice != "cpu" else "cpu"

@@ -1,19 +1,21 @@
-"""What the C library does with memory that is not needed for the moment."""
+"""glibc's handling of freed memory."""
 
 import ctypes
 from typing import Final
 
-# Of glibc's mallopt.
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
-LARGE: Final = 2**30  # bytes
+# Parameters of glibc's mallopt (malloc.h).
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+THRESHOLD: Final = 2**30  # bytes
 
 
 def keep_freed_memory() -> bool:
-    """Lets the process keep what it has freed, instead of handing every map of a network back to the kernel and asking
-    for it again, page by page: a sixth of the time under load. It holds no more than it has needed at once. False where
-    the C library is another than glibc."""
+    """Makes glibc keep freed memory for reuse. Returns False if the C library is not glibc.
+
+    By default glibc returns each freed feature map to the kernel, and the next request pays for its page faults: a
+    sixth of the time under load. The process keeps no more than its peak use.
+    """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
-    return bool(mallopt(MMAP_THRESHOLD, LARGE) and mallopt(TRIM_THRESHOLD, LARGE))
+    return bool(mallopt(M_MMAP_THRESHOLD, THRESHOLD) and mallopt(M_TRIM_THRESHOLD, THRESHOLD))

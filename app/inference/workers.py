@@ -1,8 +1,7 @@
-"""A bounded number of threads and of requests: what does not fit is refused at once, not delayed without end.
+"""Worker threads with a bounded queue: a request beyond the limit is refused at once.
 
-A thread that is free reads the next photo that waits, until as many faces have gathered as are best encoded together,
-or no photo waits: then it encodes those of several requests at once. So batches are as large as the load is high, and
-a lone request never waits for company.
+A free thread reads the next queued photo until a full batch of faces is ready or no photo is left. Then it encodes the
+faces of several requests in one batch. So batches grow with the load, and a single request never waits for others.
 """
 
 import asyncio
@@ -25,30 +24,30 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Done(Generic[T]):
-    """What a piece of work gave, how long it waited for a thread, and how long it took."""
+class JobResult(Generic[T]):
+    """The result of a job, how long it was queued and how long it ran, in milliseconds."""
 
     result: T
-    waited_ms: float
-    took_ms: float
+    queue_ms: float
+    run_ms: float
 
 
 @dataclass(frozen=True)
 class _Job:
     work: Callable[[], Any]
-    future: "Future[Done[Any]]" = field(default_factory=Future)
-    asked: float = field(default_factory=time.perf_counter)
+    future: "Future[JobResult[Any]]" = field(default_factory=Future)
+    queued_at: float = field(default_factory=time.perf_counter)
 
 
 @dataclass(frozen=True)
 class _Faces:
     crops: NDArray[np.uint8]  # (B, S, S, 3)
-    future: "Future[Done[NDArray[np.float32]]]" = field(default_factory=Future)
-    asked: float = field(default_factory=time.perf_counter)
+    future: "Future[JobResult[NDArray[np.float32]]]" = field(default_factory=Future)
+    queued_at: float = field(default_factory=time.perf_counter)
 
 
 class Workers:
-    """Runs blocking work off the event loop. Work whose caller gave up before it began is dropped."""
+    """Runs blocking work on threads, off the event loop. A job that is cancelled before it starts is dropped."""
 
     def __init__(
         self,
@@ -56,100 +55,109 @@ class Workers:
         threads: int,
         max_waiting: int,
         deadline_s: float,
-        largest_batch: int,
+        max_batch: int,
         on_batch: Callable[[int], None] = lambda faces: None,
-        on_inside: Callable[[int], None] = lambda requests: None,
+        on_in_flight: Callable[[int], None] = lambda requests: None,
     ) -> None:
-        """`largest_batch` faces are encoded together at most, unless one request brings more. `on_batch` is told of
-        each batch's faces, `on_inside` of how many requests are inside whenever that changes."""
-        self._encoder, self._largest = encoder, largest_batch
-        self._room, self._inside, self._deadline_s = threads + max_waiting, 0, deadline_s
-        self._on_batch, self._on_inside = on_batch, on_inside
-        self._usual_s = 0.1  # that a request is inside, a moving average
+        """Admits `threads + max_waiting` requests, each for `deadline_s` seconds.
+
+        `max_batch` limits the faces per batch, unless a single request has more. `on_batch` receives the size of each
+        batch, `on_in_flight` the number of admitted requests whenever it changes.
+        """
+        self._encoder, self._max_batch = encoder, max_batch
+        self._capacity, self._in_flight, self._deadline_s = threads + max_waiting, 0, deadline_s
+        self._on_batch, self._on_in_flight = on_batch, on_in_flight
+        self._mean_s = 0.1  # moving average of the time from admission to the end of a request
         self._jobs: deque[_Job] = deque()
         self._faces: deque[_Faces] = deque()
         self._closed = False
-        self._news = threading.Condition()
+        self._changed = threading.Condition()
         self._threads = [threading.Thread(target=self._serve, name=f"worker-{i}") for i in range(threads)]
         for thread in self._threads:
             thread.start()
 
-    def check_room(self) -> None:
-        """Raises Overloaded where a request would be refused: before its body is read."""
-        if self._inside >= self._room:
-            raise Overloaded(retry_after=max(round(self._usual_s), 1))  # by then, those inside now are done
+    def check_capacity(self) -> None:
+        """Raises Overloaded if a new request would be refused. Call it before reading a request's body."""
+        if self._in_flight >= self._capacity:
+            raise Overloaded(retry_after=max(round(self._mean_s), 1))  # the requests in flight are done by then
 
     @asynccontextmanager
-    async def admitted(self) -> AsyncIterator[None]:
-        """One request, as long as it is inside. Raises Overloaded where there is no room, DeadlineExceeded where it
-        stays too long: then what it asked for and has not begun is dropped."""
-        self.check_room()
+    async def admit(self) -> AsyncIterator[None]:
+        """Admits one request for the duration of the context.
+
+        Raises Overloaded if there is no capacity. Raises DeadlineExceeded if the context takes longer than the
+        deadline, and drops those of its jobs that have not started.
+        """
+        self.check_capacity()
         self._count(1)
-        entered = time.perf_counter()
+        admitted_at = time.perf_counter()
         try:
             async with asyncio.timeout(self._deadline_s):
                 yield
         except TimeoutError as error:
-            raise DeadlineExceeded(f"The answer took longer than {self._deadline_s:g} s and was given up.") from error
+            raise DeadlineExceeded(
+                f"The request took longer than {self._deadline_s:g} s and was cancelled. Try again when the service is "
+                "less busy."
+            ) from error
         finally:
             self._count(-1)
-            self._usual_s += 0.1 * (time.perf_counter() - entered - self._usual_s)
+            self._mean_s += 0.1 * (time.perf_counter() - admitted_at - self._mean_s)
 
-    async def run(self, work: Callable[[], T]) -> Done[T]:
-        """Raises what the work raises."""
+    async def run(self, work: Callable[[], T]) -> JobResult[T]:
+        """Runs `work` on a worker thread. Raises what it raises."""
         job = _Job(work)
-        self._ask(self._jobs, job)
+        self._enqueue(self._jobs, job)
         return await asyncio.wrap_future(job.future)
 
-    async def encode(self, crops: NDArray[np.uint8]) -> Done[NDArray[np.float32]]:
-        """Crops (B, S, S, 3) -> unit vectors (B, D), in one batch with those of other requests."""
+    async def encode(self, crops: NDArray[np.uint8]) -> JobResult[NDArray[np.float32]]:
+        """Encodes crops (B, S, S, 3) as unit vectors (B, D), in one batch with crops of other requests."""
         faces = _Faces(crops)
-        self._ask(self._faces, faces)
+        self._enqueue(self._faces, faces)
         return await asyncio.wrap_future(faces.future)
 
     def close(self) -> None:
-        """Waits for what has begun, drops what has not."""
-        with self._news:
+        """Waits for running jobs and cancels queued ones."""
+        with self._changed:
             self._closed = True
             waiting: list[Future[Any]] = [job.future for job in self._jobs]
             waiting += [faces.future for faces in self._faces]
-            self._news.notify_all()
+            self._changed.notify_all()
         for future in waiting:
             future.cancel()
         for thread in self._threads:
             thread.join()
 
     def _count(self, change: int) -> None:
-        self._inside += change
-        self._on_inside(self._inside)
+        self._in_flight += change
+        self._on_in_flight(self._in_flight)
 
-    def _ask(self, queue: "deque[Any]", what: Any) -> None:
-        with self._news:
-            queue.append(what)
-            self._news.notify()
+    def _enqueue(self, queue: "deque[Any]", item: Any) -> None:
+        with self._changed:
+            queue.append(item)
+            self._changed.notify()
 
-    # From here on: on the workers' threads.
+    # The methods below run on the worker threads.
 
     def _serve(self) -> None:
         while True:
-            with self._news:
-                self._news.wait_for(lambda: self._closed or self._faces or self._jobs)
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._faces or self._jobs)
                 if self._closed:
                     return
-                # While photos wait, faces gather to a full batch; when none do, they are encoded as they are.
-                full = sum(len(faces.crops) for faces in self._faces) >= self._largest
+                # While photos are queued, faces collect until a batch is full. Without photos, they are encoded now.
+                full = sum(len(faces.crops) for faces in self._faces) >= self._max_batch
                 job = None if full or not self._jobs else self._jobs.popleft()
-                batch = [] if job else self._batch()
+                batch = [] if job else self._take_batch()
             if batch:
                 self._encode(batch)
             elif job and job.future.set_running_or_notify_cancel():
-                _finish(job)
+                _run(job)
 
-    def _batch(self) -> list[_Faces]:
-        """The faces that have waited longest, as many as may be encoded together."""
+    def _take_batch(self) -> list[_Faces]:
+        """Removes the oldest faces from the queue, at most one batch."""
         batch: list[_Faces] = []
         size = 0
-        while self._faces and (not batch or size + len(self._faces[0].crops) <= self._largest):
+        while self._faces and (not batch or size + len(self._faces[0].crops) <= self._max_batch):
             faces = self._faces.popleft()
             if faces.future.set_running_or_notify_cancel():
                 batch.append(faces)
@@ -157,28 +165,28 @@ class Workers:
         return batch
 
     def _encode(self, batch: list[_Faces]) -> None:
-        began = time.perf_counter()
+        start = time.perf_counter()
         try:
             vectors = self._encoder.encode(np.concatenate([faces.crops for faces in batch]))
         except BaseException as error:
             for faces in batch:
                 faces.future.set_exception(error)
             return
-        took = time.perf_counter() - began
+        run_ms = (time.perf_counter() - start) * 1000
         self._on_batch(len(vectors))
         first = 0
         for faces in batch:
             last = first + len(faces.crops)
-            faces.future.set_result(Done(vectors[first:last], (began - faces.asked) * 1000, took * 1000))
+            faces.future.set_result(JobResult(vectors[first:last], (start - faces.queued_at) * 1000, run_ms))
             first = last
 
 
-def _finish(job: _Job) -> None:
-    began = time.perf_counter()
+def _run(job: _Job) -> None:
+    start = time.perf_counter()
     try:
         result = job.work()
     except BaseException as error:
         job.future.set_exception(error)
     else:
-        now = time.perf_counter()
-        job.future.set_result(Done(result, (began - job.asked) * 1000, (now - began) * 1000))
+        end = time.perf_counter()
+        job.future.set_result(JobResult(result, (start - job.queued_at) * 1000, (end - start) * 1000))

@@ -1,4 +1,4 @@
-"""MTCNN, the locator's teacher: an optional extra."""
+"""The MTCNN face detector, whose pseudo-labels trained the locator. An optional extra: `facetwin[mtcnn]`."""
 
 import numpy as np
 import torch
@@ -12,14 +12,14 @@ from model.images import Pixels
 
 class MtcnnDetector:
     """MTCNN (Zhang et al. 2016, 'Joint Face Detection and Alignment using Multitask Cascaded Convolutional
-    Networks'), the weights of facenet-pytorch 2.5.3.
+    Networks') with the weights of facenet-pytorch 2.5.3.
 
-    The long side is scaled down to `max_side` pixels first, so that the cost is bounded; after that, faces smaller
-    than `min_face` pixels are not found.
+    To bound the cost, a photo is first reduced so that its long side has at most `max_side` pixels. In the reduced
+    photo, faces smaller than `min_face` pixels are missed.
     """
 
     name = "mtcnn-facenet-2.5.3"
-    frame = np.array(CHIP_TEMPLATE, np.float64)
+    reference_landmarks = np.array(CHIP_TEMPLATE, np.float64)
     sure_score = 0.0
     turned_score = 0.95
     choices = ()
@@ -34,18 +34,18 @@ class MtcnnDetector:
         scale = min(1.0, self._max_side / max(height, width))
         size = (max(round(width * scale), 1), max(round(height * scale), 1))
         if min(size) < self._min_face:
-            return []  # not even one level of MTCNN's pyramid
+            return []  # too small for one level of MTCNN's image pyramid
         picture = Image.fromarray(image)
         if scale < 1.0:
             picture = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
         boxes, scores, landmarks = self._run(picture)
         if boxes is None or scores is None or landmarks is None:
             return []
-        back = np.array([width / size[0], height / size[1]], dtype=np.float32)
+        upscale = np.array([width / size[0], height / size[1]], dtype=np.float32)
         faces = [
             Face(
-                box=np.asarray(box, np.float32) * np.tile(back, 2),
-                landmarks=np.asarray(points, np.float32) * back,
+                box=np.asarray(box, np.float32) * np.tile(upscale, 2),
+                landmarks=np.asarray(points, np.float32) * upscale,
                 score=float(score),
             )
             for box, score, points in zip(boxes, scores, landmarks, strict=True)
@@ -56,7 +56,7 @@ class MtcnnDetector:
         try:
             boxes, scores, landmarks = self._mtcnn.detect(picture, landmarks=True)
         except RuntimeError as error:
-            if "non-empty list" in str(error):  # every candidate box degenerate: facenet-pytorch concatenates nothing
+            if "non-empty list" in str(error):  # facenet-pytorch fails if every candidate is degenerate
                 return None, None, None
             raise
         return (None, None, None) if boxes is None else (list(boxes), list(scores), list(landmarks))

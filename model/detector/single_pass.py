@@ -1,4 +1,4 @@
-"""The default detector: a small network over the whole photo, at a size that bounds the cost."""
+"""The default face detector: runs the locator on a photo reduced to a size that bounds the cost."""
 
 import math
 from typing import Final
@@ -11,50 +11,54 @@ from model.detector.bundle import LocatorBundle
 from model.face import Face
 from model.images import Pixels
 
-LENGTHS: Final = [0, 1, 2, 3, *range(5, 15)]  # of a face, what is in pixels
-FIRST_LOOK: Final = 128 * 128  # pixels to which a larger photo is scaled down
-CLOSE: Final = 40.0  # pixels a side on the first look; a photo whose largest face has fewer deserves a second one ...
-WANTED: Final = 80.0  # ... at which that face has as many, if the photo has them
-SECOND_LOOK: Final = 1280 * 960  # pixels at most
-LARGE: Final = 0.1  # of the photo, that a face takes which is all there is
+PIXEL_VALUES: Final = [0, 1, 2, 3, *range(5, 15)]  # of the values of a face, those in pixels
+FIRST_PASS_PIXELS: Final = 128 * 128  # to which a larger photo is reduced
+SECOND_PASS_PIXELS: Final = 1280 * 960  # at most
+SMALL_FACE: Final = 40.0  # pixels a side in the first pass; if the largest face has fewer, a second pass follows ...
+ENLARGED_FACE: Final = 80.0  # ... in which it has this many, if the photo does
+LARGE_FACE: Final = 0.1  # share of the photo's area from which on a face with a low score may be returned
 
 
 class SinglePassDetector:
-    """Runs a LocatorBundle. Threads may share one."""
+    """A FaceDetector that runs a LocatorBundle. Several threads may share one."""
 
     def __init__(self, bundle: LocatorBundle) -> None:
         metadata = bundle.metadata
         self.choices = bundle.serving.choices
-        self.name, self.frame = metadata.full_name, np.array(metadata.frame, np.float64)
+        self.name = metadata.full_name
+        self.reference_landmarks = np.array(metadata.reference_landmarks, np.float64)
         self.sure_score, self.turned_score = metadata.sure_score, metadata.turned_score
         self._least_score, self._last_score = metadata.least_score, metadata.last_score
         self._bundle = bundle
 
     def detect(self, image: Pixels) -> list[Face]:
-        """See FaceDetector. A photo above FIRST_LOOK pixels is looked at scaled down to that and, where that shows
-        nobody or small faces only, once more with up to SECOND_LOOK. Beside a large face, so, those that have less than
-        about a tenth of the photo's side go unseen."""
+        """Returns every face in an RGB image, uint8 (H, W, 3), best score first.
+
+        A photo of more than FIRST_PASS_PIXELS is reduced to that size. If that shows no face or only small ones, a
+        second pass follows, with up to SECOND_PASS_PIXELS. Next to a large face, faces narrower than about a tenth of
+        the photo are therefore missed.
+        """
         pixels = image.shape[0] * image.shape[1]
-        factor = math.ceil(math.sqrt(pixels / FIRST_LOOK))
-        answers = self._look(image, factor)
-        faces = self._likely(answers)
+        factor = math.ceil(math.sqrt(pixels / FIRST_PASS_PIXELS))
+        candidates = self._run(image, factor)
+        faces = self._above_threshold(candidates)
         side = max((math.sqrt(face.area) for face in faces), default=0.0)
-        if factor > 1 and side < CLOSE * factor:
-            closer = max(int(side / WANTED), math.ceil(math.sqrt(pixels / SECOND_LOOK)), 1)
-            faces = self._likely(self._look(image, closer)) or faces
-        # Somebody far turned away, most likely, who fills much of the photo: better doubtful than lost.
-        large = [face for face in answers if face.area >= LARGE * pixels]
+        if factor > 1 and side < SMALL_FACE * factor:
+            finer = max(int(side / ENLARGED_FACE), math.ceil(math.sqrt(pixels / SECOND_PASS_PIXELS)), 1)
+            faces = self._above_threshold(self._run(image, finer)) or faces
+        # A large candidate is most likely a face turned far away: a doubtful face is better than none.
+        large = [face for face in candidates if face.area >= LARGE_FACE * pixels]
         return faces or large[:1]
 
-    def _likely(self, answers: list[Face]) -> list[Face]:
-        return [face for face in answers if face.score >= self._least_score]
+    def _above_threshold(self, candidates: list[Face]) -> list[Face]:
+        return [face for face in candidates if face.score >= self._least_score]
 
-    def _look(self, image: Pixels, factor: int) -> list[Face]:
-        """Each pixel looked at is the mean of `factor` x `factor` of the photo: quick, and nothing aliases."""
+    def _run(self, image: Pixels, factor: int) -> list[Face]:
+        """Runs the network on the means of blocks of `factor` x `factor` pixels, which is fast and avoids aliasing."""
         if factor > 1:
             image = np.array(Image.fromarray(image).reduce(factor))
-        seen = torch.from_numpy(np.ascontiguousarray(image))[None]
-        (answers,) = self._bundle.find(seen, self._last_score)
-        rows = answers.cpu().numpy().astype(np.float32)  # (F, 15)
-        rows[:, LENGTHS] *= factor
-        return [Face(row[:4], row[5:].reshape(5, 2), float(row[4])) for row in rows]
+        batch = torch.from_numpy(np.ascontiguousarray(image))[None]
+        (found,) = self._bundle.detect(batch, self._last_score)
+        faces = found.cpu().numpy().astype(np.float32)  # (F, 15)
+        faces[:, PIXEL_VALUES] *= factor
+        return [Face(values[:4], values[5:].reshape(5, 2), float(values[4])) for values in faces]

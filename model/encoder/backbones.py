@@ -1,4 +1,4 @@
-"""The convolutional networks that an encoder can have: from normalised pixels (B, 3, S, S) to a vector (B, D)."""
+"""Backbones of an encoder: from normalised pixels (B, 3, S, S) to a vector (B, D)."""
 
 from typing import Final
 
@@ -7,15 +7,19 @@ from torch.nn import functional as F
 
 
 class PaperNet(nn.Sequential):
-    """The convolutional network of Koch et al. 2015, figure 4, for any crop size and three channels: four convolutions
-    (10, 7, 4, 4 wide) with ReLU and max-pooling, a fully connected sigmoid layer, and a projection to the embedding in
-    the place of the paper's weighted L1 distance. `width` scales the channels 64, 128, 128, 256."""
+    """The convolutional network of Koch et al. 2015 ('Siamese Neural Networks for One-shot Image Recognition', figure
+    4), for any crop size and three channels.
+
+    Four convolutions (kernels of 10, 7, 4 and 4) with ReLU and max-pooling, then a fully connected sigmoid layer. A
+    projection to the embedding replaces the paper's weighted L1 distance. `width` scales the channels 64, 128, 128 and
+    256. Raises ValueError if the crops are too small.
+    """
 
     def __init__(self, crop_size: int, embedding_dim: int, width: float, hidden: int, dropout: float) -> None:
         a, b, c = (max(int(n * width), 1) for n in (64, 128, 256))
         side = ((((crop_size - 9) // 2 - 6) // 2) - 3) // 2 - 3
         if side < 1:
-            raise ValueError(f"crops of {crop_size} px are too small for the paper's network; 75 is the least")
+            raise ValueError(f"crops of {crop_size} px are too small for the paper's network; use at least 75 px")
         super().__init__(
             nn.Conv2d(3, a, 10),
             nn.ReLU(inplace=True),
@@ -37,7 +41,7 @@ class PaperNet(nn.Sequential):
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions beside a shortcut (He et al. 2016), batch-normalised."""
+    """A residual block of two 3x3 convolutions with batch normalisation (He et al. 2016)."""
 
     def __init__(self, channels_in: int, channels: int, stride: int) -> None:
         super().__init__()
@@ -57,8 +61,11 @@ class Residual(nn.Module):
 
 
 class CompactResNet(nn.Sequential):
-    """A small residual network: a stem of stride 4, then stages of residual blocks at strides 4, 8 and 16, and fully
-    connected layers that keep where on the face each feature was (no global pooling)."""
+    """A small residual network: a stem, residual blocks at strides 4, 8 and 16, and fully connected layers.
+
+    There is no global pooling, so the position of a feature on the face is kept. `width` scales the channels. Raises
+    ValueError if the crop size is not a multiple of 16.
+    """
 
     def __init__(self, crop_size: int, embedding_dim: int, width: float, hidden: int, dropout: float) -> None:
         if crop_size % 16:
@@ -87,41 +94,42 @@ class CompactResNet(nn.Sequential):
 
 
 class DlibResidual(nn.Module):
-    """dlib's block: two convolutions whose norms are folded in, beside the map itself or its 2x2 mean."""
+    """dlib's residual block: two convolutions, batch normalisation folded in, and a shortcut. If the block halves the
+    map, the shortcut averages 2x2 pixels."""
 
-    down: Final[bool]
-    more: Final[int]
-    short: Final[int]
+    halves: Final[bool]
+    extra_channels: Final[int]  # of the convolutions, compared with the shortcut
+    extra_pixels: Final[int]  # a side, of the shortcut, compared with the convolutions
 
-    def __init__(self, channels_in: int, channels: int, halves: int = 0) -> None:
-        """`halves`: the pixels a side of the map that comes in, if the block halves it."""
+    def __init__(self, channels_in: int, channels: int, halved_size: int = 0) -> None:
+        """`halved_size`: the side of the input map in pixels if the block halves it, else 0."""
         super().__init__()
-        self.down = halves > 0
+        self.halves = halved_size > 0
         self.conv1 = (
-            nn.Conv2d(channels_in, channels, 3, 2, 0) if self.down else nn.Conv2d(channels_in, channels, 3, 1, 1)
+            nn.Conv2d(channels_in, channels, 3, 2, 0) if self.halves else nn.Conv2d(channels_in, channels, 3, 1, 1)
         )
         self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1)
-        # dlib fills the smaller of the two summands with zeros, at the end of channels, rows and columns.
-        self.more = channels - channels_in
-        self.short = halves // 2 - (halves - 1) // 2 if self.down else 0
+        # Like dlib, the smaller summand is padded with zeros at the end of channels, rows and columns.
+        self.extra_channels = channels - channels_in
+        self.extra_pixels = halved_size // 2 - (halved_size - 1) // 2 if self.halves else 0
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv2(F.relu(self.conv1(x)))
-        if not self.down:
+        if not self.halves:
             return F.relu(y + x)
         shortcut = F.avg_pool2d(x, 2, 2)
-        if self.more > 0:
-            shortcut = F.pad(shortcut, [0, 0, 0, 0, 0, self.more])
-        if self.short > 0:
-            y = F.pad(y, [0, self.short, 0, self.short])
+        if self.extra_channels > 0:
+            shortcut = F.pad(shortcut, [0, 0, 0, 0, 0, self.extra_channels])
+        if self.extra_pixels > 0:
+            y = F.pad(y, [0, self.extra_pixels, 0, self.extra_pixels])
         return F.relu(y + shortcut)
 
 
 class DlibResNet(nn.Sequential):
     """The network of dlib's face recognition model: 29 convolutions, 150 px crops, 128 dimensions, 0.27 GMAC.
 
-    The maps: 150 -> 72 -> 35 -> 17 -> 8 -> 4 -> 2 -> mean. Its published weights are public domain
-    (`training/encoder/initial_weights.py` reads them); none come with this class.
+    Sizes of the maps: 150 -> 72 -> 35 -> 17 -> 8 -> 4 -> 2 -> mean. dlib's weights are in the public domain;
+    `training/encoder/initial_weights.py` reads them.
     """
 
     MEAN = (122.782, 117.001, 104.298)
@@ -129,8 +137,8 @@ class DlibResNet(nn.Sequential):
 
     def __init__(self) -> None:
         widths = (32, 32, 32, 64, 64, 64, 64, 128, 128, 128, 256, 256, 256, 256)
-        halves = {3: 35, 7: 17, 10: 8, 13: 4}  # pixels a side of the maps that these blocks halve
-        blocks = [DlibResidual(widths[max(i - 1, 0)], width, halves=halves.get(i, 0)) for i, width in enumerate(widths)]
+        halved = {3: 35, 7: 17, 10: 8, 13: 4}  # block -> side of its input map in pixels
+        blocks = [DlibResidual(widths[max(i - 1, 0)], width, halved.get(i, 0)) for i, width in enumerate(widths)]
         super().__init__(
             nn.Conv2d(3, 32, 7, 2),
             nn.ReLU(),

@@ -1,4 +1,4 @@
-"""The encoder's bundle: weights, preprocessing, calibration and their story in one file."""
+"""An encoder's bundle: weights, preprocessing, calibration and metadata in one file."""
 
 import json
 from collections.abc import Mapping
@@ -20,24 +20,24 @@ from model.runtime.processor import has_bf16, instruction_set
 from model.runtime.torchscript import (
     ARTIFACTS,
     BundleError,
-    Scripted,
-    digest_of,
+    ScriptedFile,
+    compute_digest,
     load_scripted,
-    metadata_of,
+    parse_metadata,
     save_scripted,
     script,
 )
 
 SCHEMA: Final = 1
-# Faces that the processor encodes at once: the maps of more do not stay in its caches, which costs a fifth of the time.
-IN_CACHE: Final = 8
-TIMED_BATCHES: Final = (1, 2, IN_CACHE)  # numbers of faces for which the forms of the network are timed
+# Faces that a CPU encodes at once. With more, the feature maps no longer fit its caches, which is a fifth slower.
+MAX_CPU_BATCH: Final = 8
+TIMED_BATCHES: Final = (1, 2, MAX_CPU_BATCH)  # for which the forms of the network are timed
 FLOAT32_TOLERANCE: Final = 1e-4
 BFLOAT16_COSINE: Final = 0.999
 
 
 class Precision(StrEnum):
-    """In which the convolutions of an encoder compute."""
+    """The number format of an encoder's convolutions."""
 
     FLOAT32 = "float32"
     BFLOAT16 = "bf16"
@@ -45,7 +45,7 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True)
 class BundleMetadata:
-    """Everything a service must know of its weights. `calibration` is missing until `training calibrate` has run."""
+    """What a service needs to know about its weights. `calibration` is None until `training calibrate` ran."""
 
     schema: int
     name: str
@@ -53,11 +53,11 @@ class BundleMetadata:
     encoder_id: str
     embedding_dim: int
     crop_size: int  # pixels
-    template: tuple[tuple[float, float], ...]  # where the five landmarks lie in the crop, pixels
+    template: tuple[tuple[float, float], ...]  # positions of the five landmarks in the crop, pixels
     alignment: str
-    detector: str  # that of the photos on which it was calibrated and evaluated; `training` names its own
+    detector: str  # for calibration and evaluation; `training` names the one for the training crops
     architecture: Mapping[str, Any]
-    training: Mapping[str, Any]  # config, command, data, licence, seed, history in brief
+    training: Mapping[str, Any]  # config, command, data, licence, seed, short history
     git_commit: str
     torch_version: str
     calibration: Calibration | None = None
@@ -71,7 +71,7 @@ class BundleMetadata:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A loaded bundle: `module` maps uint8 (B, S, S, 3) to float32 (B, D) on its device."""
+    """A loaded bundle. `module` maps crops, uint8 (B, S, S, 3), to unit vectors, float32 (B, D), on its device."""
 
     module: torch.jit.ScriptModule
     metadata: BundleMetadata
@@ -82,7 +82,10 @@ class Bundle:
 
     @cached_property
     def serving(self) -> FastestNetwork:
-        """The network in the forms that are fastest here; each reproduces the golden vectors. Raises BundleError."""
+        """The network in the form that is fastest here for each batch size.
+
+        Raises BundleError if no form reproduces the golden vectors.
+        """
         size = self.metadata.crop_size
         inputs = [torch.zeros(faces, size, size, 3, dtype=torch.uint8) for faces in TIMED_BATCHES]
         try:
@@ -95,7 +98,7 @@ class Bundle:
                 engine=self.engine,
             )
         except RuntimeError as error:
-            raise BundleError(f"{self.path} cannot be computed by {self.engine}: {error}") from error
+            raise BundleError(f"{self.path} does not run on {self.engine}: {error}. Choose another engine.") from error
         return choose_fastest(forms, self._check, [x.to(self.device) for x in inputs])
 
     @cached_property
@@ -103,8 +106,10 @@ class Bundle:
         return next(iter(self.module.state_dict().values())).device  # type: ignore[no-any-return]
 
     def encode(self, crops: Pixels) -> NDArray[np.float32]:
-        """Aligned RGB crops, uint8 (B, S, S, 3) -> unit vectors (B, D). Threads may call it at once. Raises
-        RuntimeError on another shape or type."""
+        """Encodes aligned RGB crops, uint8 (B, S, S, 3), to unit vectors, float32 (B, D).
+
+        Several threads may call it at once. Raises RuntimeError on another shape or dtype.
+        """
         return self._encode(self.serving, crops)
 
     def _encode(self, network: Network, crops: Pixels) -> NDArray[np.float32]:
@@ -113,14 +118,14 @@ class Bundle:
             raise RuntimeError(f"crops must be uint8 of shape (B, {size}, {size}, 3)")
         pixels = torch.from_numpy(np.ascontiguousarray(crops))
         with torch.inference_mode():
-            parts = torch.split(pixels, IN_CACHE) if self.device.type == "cpu" else (pixels.to(self.device),)
+            parts = torch.split(pixels, MAX_CPU_BATCH) if self.device.type == "cpu" else (pixels.to(self.device),)
             return np.concatenate([network(part)[0].numpy(force=True) for part in parts])
 
     def self_check(self) -> float:
-        """Replays the golden crops on the module's device, as it serves; the largest difference from the vectors they
-        must give.
+        """Encodes the golden crops on the module's device, in the form that serves.
 
-        Raises BundleError where it exceeds FLOAT32_TOLERANCE; in bfloat16, where a cosine is below BFLOAT16_COSINE.
+        Returns the largest difference from the golden vectors. Raises BundleError if it exceeds FLOAT32_TOLERANCE or,
+        in bfloat16, if a cosine is below BFLOAT16_COSINE.
         """
         bf16 = any(choice.form is Form.FUSED_BF16 for choice in self.serving.choices)
         return self._check(Form.FUSED_BF16 if bf16 else Form.FROZEN, self.serving)
@@ -129,27 +134,27 @@ class Bundle:
         expected = self.golden["vectors"]
         try:
             vectors = self._encode(network, self.golden["crops"])
-        except RuntimeError as error:  # torch's, of an operator that cannot do what it should
-            raise BundleError(f"{self.path} cannot be computed on {self.device}: {error}") from error
+        except RuntimeError as error:  # an operator that the device does not support
+            raise BundleError(f"{self.path} does not run on {self.device}: {error}. Use another device.") from error
         if vectors.shape != expected.shape:
-            raise BundleError(f"{self.path} gives vectors of shape {vectors.shape}, not {expected.shape}")
+            raise BundleError(f"{self.path} returns vectors of shape {vectors.shape} instead of {expected.shape}")
         difference = float(np.abs(vectors - expected).max())
         exact = form is not Form.FUSED_BF16
         if not (difference <= FLOAT32_TOLERANCE if exact else (vectors * expected).sum(1).min() >= BFLOAT16_COSINE):
             raise BundleError(
-                f"{self.path} computes other vectors on {self.device} than it should (largest difference "
-                f"{difference:.2g}). Run on another device or install the pinned torch."
+                f"{self.path} does not reproduce its golden vectors on {self.device} (largest difference "
+                f"{difference:.2g}). Use another device or install the pinned torch version (constraints.txt)."
             )
         return difference
 
 
 def shipped_bundles() -> dict[str, Path]:
-    """The bundles that come with facetwin, by name."""
+    """Returns the bundles that come with facetwin, by name."""
     return {path.stem: path for path in sorted(ARTIFACTS.glob("*.pt"))}
 
 
 def find_bundle(name_or_path: str) -> Path:
-    """The file of a shipped bundle's name, or the path itself. Raises BundleError where neither exists."""
+    """Returns the path of a shipped bundle by its name, or the given path. Raises BundleError if neither exists."""
     shipped = shipped_bundles()
     if name_or_path in shipped:
         return shipped[name_or_path]
@@ -157,12 +162,13 @@ def find_bundle(name_or_path: str) -> Path:
     if path.is_file():
         return path
     raise BundleError(
-        f"There is no bundle {name_or_path!r}: neither a file nor one of the shipped ({', '.join(shipped) or 'none'})."
+        f"There is no bundle {name_or_path!r}. Give a file, or one of the shipped bundles: "
+        f"{', '.join(shipped) or 'there are none'}."
     )
 
 
 def create_bundle(path: Path, encoder: nn.Module, metadata: BundleMetadata) -> Bundle:
-    """Scripts `encoder` whole, fills in `encoder_id`, seals golden vectors with it and writes the file atomically."""
+    """Scripts `encoder` and writes it to `path` atomically, with its `encoder_id` and the vectors of golden crops."""
     module = script(encoder)
     generator = torch.Generator().manual_seed(7)
     coarse = torch.rand(4, 3, 7, 7, generator=generator)
@@ -170,15 +176,18 @@ def create_bundle(path: Path, encoder: nn.Module, metadata: BundleMetadata) -> B
     crops = (smooth.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).contiguous()  # (4, S, S, 3)
     with torch.inference_mode():
         vectors = module(crops)
-    metadata = replace(metadata, encoder_id=encoder_id(module.state_dict(), metadata))
+    metadata = replace(metadata, encoder_id=compute_encoder_id(module.state_dict(), metadata))
     golden = {"crops": crops.numpy(), "vectors": vectors.numpy()}
     return _save(Bundle(module, metadata, golden, path))
 
 
-def reseal(bundle: Bundle, **changes: Any) -> Bundle:
-    """The same weights with other metadata, in the same file, atomically. Raises ValueError on a change of identity."""
+def update_metadata(bundle: Bundle, **changes: Any) -> Bundle:
+    """Rewrites the bundle with the same weights and changed metadata fields, atomically.
+
+    Raises ValueError if `encoder_id` is among the changes.
+    """
     if "encoder_id" in changes:
-        raise ValueError("resealing cannot change which encoder this is")
+        raise ValueError("encoder_id follows from the weights and cannot be changed")
     return _save(replace(bundle, metadata=replace(bundle.metadata, **changes)))
 
 
@@ -188,37 +197,42 @@ def load_bundle(
     precision: Precision = Precision.FLOAT32,
     engine: Engine = Engine.TORCHSCRIPT,
 ) -> Bundle:
-    """Reads a bundle and checks that its weights are those its metadata names. Raises BundleError, also where this
-    processor cannot compute in the precision."""
+    """Loads a bundle onto `device`.
+
+    Raises BundleError if it is damaged, if its weights do not match its `encoder_id`, or if this processor does not
+    support `precision`.
+    """
     if precision is Precision.BFLOAT16 and (device != "cpu" or not has_bf16()):
         raise BundleError(
-            f"bf16 needs a CPU with AVX-512 and no GPU in use; this is {device} with {instruction_set()}. "
+            f"bf16 needs the CPU as device, with AVX-512; this is {device} with {instruction_set()}. "
             "Set FACETWIN_PRECISION=float32."
         )
-    read = load_scripted(path, device, ("crops", "vectors"))
-    metadata = metadata_of(read, BundleMetadata, SCHEMA, path)
-    if encoder_id(read.module.state_dict(), metadata) != metadata.encoder_id:
-        raise BundleError(f"{path}: the weights are not those that its metadata names")
-    return Bundle(read.module, metadata, read.golden, path, precision, engine)
+    file = load_scripted(path, device, ("crops", "vectors"))
+    metadata = parse_metadata(file, BundleMetadata, SCHEMA, path)
+    if compute_encoder_id(file.module.state_dict(), metadata) != metadata.encoder_id:
+        raise BundleError(f"{path}: the weights do not match the encoder_id in the metadata. Get the file again.")
+    return Bundle(file.module, metadata, file.golden, path, precision, engine)
 
 
-def encoder_id(state: Mapping[str, Tensor], metadata: BundleMetadata) -> str:
-    """SHA-256 over the weights (preprocessing constants among them), the alignment, whether the mirror image is
-    averaged in, and to what side a crop is scaled, if it is: two encoders with the same id give the same vectors.
-    Calibration, detector and file layout do not enter."""
-    frame: list[Any] = [
+def compute_encoder_id(state: Mapping[str, Tensor], metadata: BundleMetadata) -> str:
+    """Returns the SHA-256 of everything that decides the vectors: the weights with their preprocessing constants, the
+    alignment, averaging with the mirror image, and the size to which crops are scaled.
+
+    Two encoders with the same id compute the same vectors. Calibration, detector and file layout do not enter.
+    """
+    preprocessing: list[Any] = [
         metadata.crop_size,
         [[float(v) for v in point] for point in metadata.template],
         metadata.alignment,
     ]
     if metadata.architecture.get("mirror"):
-        frame.append("mirror")
+        preprocessing.append("mirror")
     if metadata.architecture.get("side"):
-        frame.append(f"side {metadata.architecture['side']}")
-    return digest_of(state, json.dumps(frame))
+        preprocessing.append(f"side {metadata.architecture['side']}")
+    return compute_digest(state, json.dumps(preprocessing))
 
 
 def _save(bundle: Bundle) -> Bundle:
     metadata = json.dumps(asdict(bundle.metadata), indent=1)
-    save_scripted(bundle.path, Scripted(bundle.module, metadata, bundle.golden))
+    save_scripted(bundle.path, ScriptedFile(bundle.module, metadata, bundle.golden))
     return bundle

@@ -22,7 +22,7 @@ from model.runtime.torchscript import BundleError, freeze
 log = logging.getLogger("facetwin")
 
 WARM_UP: Final = 3  # calls: TorchScript specialises its code in the first two
-ROUNDS: Final = 3  # of timed calls, the forms in turn; the fastest call of each counts
+ROUNDS: Final = 5  # timed calls of each form, in turn; the fastest of them counts
 
 
 class Engine(StrEnum):

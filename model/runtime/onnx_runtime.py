@@ -1,4 +1,4 @@
-"""The same TorchScript module in ONNX Runtime, an extra of facetwin: `pip install 'facetwin[onnxruntime]'`."""
+"""Runs a TorchScript module in ONNX Runtime. An optional extra: `facetwin[onnxruntime]`."""
 
 import io
 import warnings
@@ -8,32 +8,32 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-OPSET = 17  # of ONNX: the newest that torch's exporter of TorchScript modules writes well
+OPSET = 17  # of ONNX; the newest that torch's TorchScript exporter supports well
 
 
 def is_installed() -> bool:
-    """Whether the packages of the extra are there."""
+    """Returns whether the packages of the extra are installed."""
     return find_spec("onnx") is not None and find_spec("onnxruntime") is not None
 
 
 def compile_onnx(
     module: torch.jit.ScriptModule, example: Tensor, dynamic: Sequence[int]
 ) -> Callable[[Tensor], tuple[Tensor, ...]]:
-    """Exports `module`, as `torch.jit.script` made it and not frozen, and compiles it for this processor.
+    """Exports a module, as returned by `torch.jit.script` and not frozen, and compiles it for this processor.
 
-    `example` is one input; the lengths of its dimensions `dynamic` may differ in later calls. Uses as many threads as
-    torch does now. Several threads may call the result at once. Raises RuntimeError where an operator has no
-    counterpart in ONNX.
+    `example` is one input; in later calls, its dimensions `dynamic` may have other lengths. Uses as many threads as
+    torch does at the time of this call. Several threads may call the result at once. Raises RuntimeError if ONNX does
+    not support an operator.
     """
     import onnxruntime
 
     file = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # the only exporter of TorchScript modules is deprecated, and says so
+        warnings.simplefilter("ignore")  # this exporter is deprecated, but the only one for TorchScript
         torch.onnx.export(
             module,
             (example,),
-            file,  # type: ignore[arg-type]  # the exporter of TorchScript modules takes streams
+            file,  # type: ignore[arg-type]  # with dynamo=False, a stream is allowed
             dynamo=False,
             opset_version=OPSET,
             input_names=["input"],
@@ -41,7 +41,7 @@ def compile_onnx(
         )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    # Threads that wait by spinning would take the cores from the threads of other requests.
+    # Spinning threads would slow down the threads of other requests.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # errors
     session = onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])

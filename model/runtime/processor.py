@@ -1,4 +1,4 @@
-"""The processor that this process runs on."""
+"""Properties of the processor that this process runs on."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ import torch
 
 
 def processor_name() -> str:
-    """The name that the system gives it, or its architecture where it gives none."""
+    """Returns the name from /proc/cpuinfo, or the architecture on systems without it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -17,18 +17,17 @@ def processor_name() -> str:
 
 
 def instruction_set() -> str:
-    """The widest vector instructions that torch and oneDNN may use here, such as `AVX512`, `AVX2` or `NEON`.
+    """Returns the widest vector instructions that both torch and oneDNN may use, such as `AVX512`, `AVX2` or `NEON`.
 
-    The environment can forbid some of what the processor has: ATEN_CPU_CAPABILITY for torch's own code,
-    ONEDNN_MAX_CPU_ISA for oneDNN's. Then the answer is the lesser set.
+    The environment can restrict them: ATEN_CPU_CAPABILITY for torch's own code, ONEDNN_MAX_CPU_ISA for oneDNN.
     """
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return "NEON" if platform.machine().lower() in ("arm64", "aarch64") else platform.machine()
-    own = torch.backends.cpu.get_cpu_capability()
-    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
-    return "AVX2" if own == "AVX512" and limit.startswith("AVX2") else own
+    torch_set = torch.backends.cpu.get_cpu_capability()
+    onednn_limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
+    return "AVX2" if torch_set == "AVX512" and onednn_limit.startswith("AVX2") else torch_set
 
 
 def has_bf16() -> bool:
-    """Whether oneDNN can multiply bfloat16 numbers here: it needs AVX-512 (BW) or AVX-NE-CONVERT."""
+    """Returns whether oneDNN supports bfloat16 here. It needs AVX-512 (BW) or AVX-NE-CONVERT."""
     return bool(torch._C._has_mkldnn and torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -26,7 +26,7 @@ METADATA, GOLDEN = "metadata.json", "golden.npz"
 
 
 class BundleError(Exception):
-    """The file is no bundle, is damaged, or does not compute what it should."""
+    """The file is not a bundle, is damaged, or fails its golden check."""
 
 
 class HasSchema(Protocol):
@@ -38,8 +38,8 @@ Metadata = TypeVar("Metadata", bound=HasSchema)
 
 
 @dataclass(frozen=True)
-class Scripted:
-    """A file as read: `metadata` is JSON, `golden` the arrays sealed with the module."""
+class ScriptedFile:
+    """The contents of a file: `metadata` is JSON, `golden` the inputs and outputs of the golden check."""
 
     module: torch.jit.ScriptModule
     metadata: str
@@ -47,54 +47,60 @@ class Scripted:
 
 
 def script(network: nn.Module) -> torch.jit.ScriptModule:
-    """The network as TorchScript, in evaluation mode on the CPU."""
+    """Compiles a network to TorchScript, in evaluation mode on the CPU."""
     with _jit():
         return torch.jit.script(network.eval().cpu())
 
 
 def freeze(module: torch.jit.ScriptModule, methods: Sequence[str] = ()) -> torch.jit.ScriptModule:
-    """A copy with the weights folded into the code, which runs faster and cannot be saved. It keeps `forward` and the
-    methods named."""
+    """Returns a copy with the weights folded into the code, which runs faster but cannot be saved.
+
+    It keeps `forward` and the given methods.
+    """
     with _jit():
         frozen: torch.jit.ScriptModule = torch.jit.freeze(module, preserved_attrs=list(methods))
         return frozen
 
 
-def load_scripted(path: Path, device: str, arrays: Sequence[str]) -> Scripted:
-    """Reads the module, its metadata and those arrays. Raises BundleError."""
+def load_scripted(path: Path, device: str, arrays: Sequence[str]) -> ScriptedFile:
+    """Reads a module, its metadata and the golden arrays with these names. Raises BundleError."""
     extra: dict[str, Any] = {METADATA: "", GOLDEN: ""}
     try:
         with _jit():
             module = torch.jit.load(str(path), map_location=device, _extra_files=extra)  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError, OSError) as error:
-        raise BundleError(f"{path} cannot be read as a bundle: {str(error).splitlines()[0]}") from error
+        reason = str(error).splitlines()[0]
+        raise BundleError(f"{path} cannot be read as a bundle. Get the file again. ({reason})") from error
     # torch.jit.load leaves a missing extra file empty.
     missing = [name for name, content in extra.items() if not content]
     if missing:
-        raise BundleError(f"{path} is not a facetwin bundle: {' and '.join(missing)} missing")
+        raise BundleError(f"{path} is not a facetwin bundle: it has no {' and no '.join(missing)}")
     with np.load(io.BytesIO(extra[GOLDEN]), allow_pickle=False) as stored:
         if absent := [name for name in arrays if name not in stored]:
-            raise BundleError(f"{path} is not a bundle of this kind: it holds no {' and no '.join(absent)}")
+            raise BundleError(f"{path} is another kind of bundle: it has no golden {' and no '.join(absent)}")
         golden = {name: stored[name] for name in arrays}
     module.eval()
-    return Scripted(module, extra[METADATA], golden)
+    return ScriptedFile(module, extra[METADATA], golden)
 
 
-def metadata_of(read: Scripted, kind: type[Metadata], schema: int, path: Path) -> Metadata:
-    """The metadata as a dataclass that has a field `schema`. Raises BundleError where it is of another."""
+def parse_metadata(file: ScriptedFile, kind: type[Metadata], schema: int, path: Path) -> Metadata:
+    """Parses the metadata to a dataclass with a field `schema`. Raises BundleError if it has another schema."""
     try:
-        metadata = TypeAdapter(kind).validate_json(read.metadata)
+        metadata = TypeAdapter(kind).validate_json(file.metadata)
     except ValidationError as error:
-        raise BundleError(f"{path}: its metadata is not of schema {schema}: {error.errors()[0]['loc']}") from error
+        field = ".".join(map(str, error.errors()[0]["loc"]))
+        raise BundleError(
+            f"{path}: the metadata do not match schema {schema} (field {field}). Export it again."
+        ) from error
     if metadata.schema != schema:
-        raise BundleError(f"{path} has schema {metadata.schema}; this version of facetwin reads {schema}")
+        raise BundleError(f"{path} has schema {metadata.schema}; this version reads schema {schema}. Export it again.")
     return metadata
 
 
-def save_scripted(path: Path, scripted: Scripted) -> None:
-    """Writes beside the target, then renames: a reader sees the old file or the new one, never half of one."""
+def save_scripted(path: Path, scripted: ScriptedFile) -> None:
+    """Writes a file atomically: a reader sees either the old file or the new one."""
     arrays = io.BytesIO()
-    np.savez(arrays, **scripted.golden)  # type: ignore[arg-type]  # none of them is named allow_pickle
+    np.savez(arrays, **scripted.golden)  # type: ignore[arg-type]  # no array is named allow_pickle
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, suffix=".partial")
     os.close(handle)
@@ -112,8 +118,8 @@ def save_scripted(path: Path, scripted: Scripted) -> None:
         raise
 
 
-def digest_of(state: Mapping[str, Tensor], rest: str) -> str:
-    """SHA-256 over the weights, their constants among them, and what else decides what they compute."""
+def compute_digest(state: Mapping[str, Tensor], rest: str) -> str:
+    """Returns the SHA-256 of a state dict, in the order of its names, and of a string."""
     digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
         digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
@@ -124,7 +130,7 @@ def digest_of(state: Mapping[str, Tensor], rest: str) -> str:
 
 @contextmanager
 def _jit() -> Iterator[None]:
-    """torch warns that TorchScript is deprecated; it is this project's format by design."""
+    """Silences the warning that TorchScript is deprecated: this project uses it by design."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".*torch\.jit", category=FutureWarning)
         warnings.filterwarnings("ignore", message=r".*torch\.jit", category=DeprecationWarning)

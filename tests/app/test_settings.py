@@ -13,22 +13,24 @@ def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [key.get_secret_value() for key in settings.api_keys] == ["a-key-of-sixteen!", "another-key-of-24-chars"]
 
 
-def test_a_key_is_never_shown() -> None:
+def test_keys_do_not_appear_in_the_representation() -> None:
     assert "sixteen" not in repr(Settings(api_keys="a-key-of-sixteen!"))
 
 
-def test_a_misspelt_name_is_refused_with_the_right_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_variable_is_refused_with_a_list_of_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACETWIN_GALERY_URL", "sqlite:///x.db")
-    with pytest.raises(ValueError, match=r"FACETWIN_GALERY_URL is no setting.*FACETWIN_GALLERY_URL"):
+    with pytest.raises(ValueError, match=r"Unknown setting FACETWIN_GALERY_URL.*FACETWIN_GALLERY_URL"):
         load_settings()
 
 
-def test_the_names_of_the_training_are_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_training_and_tests_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACETWIN_DATA", "somewhere")
     load_settings()
 
 
-def test_a_detector_that_is_not_installed_is_refused_with_the_way_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_detector_that_is_not_installed_is_refused_with_the_command_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert load_settings(detector="mtcnn").detector == "mtcnn"
     monkeypatch.setattr("app.settings.find_spec", lambda name: None)
     assert load_settings().detector == "locator"
@@ -36,7 +38,9 @@ def test_a_detector_that_is_not_installed_is_refused_with_the_way_to_it(monkeypa
         load_settings(detector="mtcnn")
 
 
-def test_an_engine_that_is_not_installed_is_refused_with_the_way_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_is_not_installed_is_refused_with_the_command_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert load_settings(engine="onnxruntime").engine == "onnxruntime"
     monkeypatch.setattr("app.settings.is_installed", lambda: False)
     assert load_settings().engine == "torchscript"
@@ -58,16 +62,16 @@ def test_an_engine_that_is_not_installed_is_refused_with_the_way_to_it(monkeypat
         ("threads", 0, "threads"),
     ],
 )
-def test_unsafe_and_impossible_values_are_refused(name: str, value: Any, reason: str) -> None:
+def test_unsafe_and_invalid_values_are_refused(name: str, value: Any, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Settings(**{name: value})
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
-def test_this_machine_alone_needs_no_key(host: str) -> None:
+def test_a_loopback_address_needs_no_key(host: str) -> None:
     assert Settings(host=host).host == host
 
 
-def test_the_world_needs_a_key_or_a_deliberate_choice() -> None:
+def test_other_addresses_need_a_key_or_an_explicit_permission() -> None:
     assert Settings(host="0.0.0.0", api_keys="a-key-of-sixteen!")
     assert Settings(host="0.0.0.0", allow_anonymous=True)

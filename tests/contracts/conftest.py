@@ -1,4 +1,4 @@
-"""An empty store of each kind."""
+"""Every contract test runs against an empty store of each kind."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,31 +7,31 @@ import pytest
 
 from app.gallery import open_gallery
 from app.gallery.base import Gallery
-from tests.support.galleries import Open
+from tests.support.galleries import OpenGallery
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Of an empty store."""
+    """The URL of an empty store."""
     if request.param == "postgres":
         return str(request.getfixturevalue("postgres_url"))
     return f"sqlite:///{tmp_path / 'deep' / 'gallery.db'}"
 
 
 @pytest.fixture
-async def reopen(url: str) -> AsyncIterator[Open]:
-    """Opens the same store again, as another process would."""
+async def reopen(url: str) -> AsyncIterator[OpenGallery]:
+    """Opens the same store once more, like another process."""
     opened: list[Gallery] = []
 
-    async def once_more() -> Gallery:
+    async def open_again() -> Gallery:
         opened.append(await open_gallery(url))
         return opened[-1]
 
-    yield once_more
+    yield open_again
     for gallery in opened:
         await gallery.close()
 
 
 @pytest.fixture
-async def gallery(reopen: Open) -> Gallery:
+async def gallery(reopen: OpenGallery) -> Gallery:
     return await reopen()

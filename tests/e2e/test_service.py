@@ -1,4 +1,4 @@
-"""From photos to answers, through everything that is shipped."""
+"""End to end: a running service with the shipped bundle, real photos and every part in between."""
 
 import io
 import json
@@ -16,12 +16,19 @@ from PIL import Image
 
 from app.settings import Settings
 from model.calibration import Calibration
+from model.detector.factory import DetectorKind
 from model.encoder.bundle import find_bundle, load_bundle
-from tests.e2e.conftest import Launch, Server
 from tests.support.fakes import encoded, landscape
-from training.data.crops import prepare
-from training.data.photos import Pair, Photo, lfw_name, read_pairs
-from training.evaluation.service_parity import Service, identification, parity, spread
+from tests.support.server import Launch, Server
+from training.config import CropConfig
+from training.data.crops import prepare_crops
+from training.data.lfw import lfw_photo_name
+from training.data.pairs import Pair, read_pairs
+from training.data.photos import Photo
+from training.evaluation.embeddings import embed_people
+from training.evaluation.identification_trial import largest_difference, run_identification_trial
+from training.evaluation.service_client import ServiceClient
+from training.evaluation.service_parity import measure_parity
 
 FIRST, SECOND = "Aaron_Peirsol/Aaron_Peirsol_0001.jpg", "Aaron_Peirsol/Aaron_Peirsol_0002.jpg"
 OTHER = "Abba_Eban/Abba_Eban_0001.jpg"
@@ -31,7 +38,7 @@ def post(server: Server, path: str, images: dict[str, bytes], **fields: Any) -> 
     return server.http.post(path, files=images, data=fields)
 
 
-def test_two_photos_get_an_answer(server: Server, lfw: dict[str, Photo]) -> None:
+def test_two_photos_are_verified(server: Server, lfw: dict[str, Photo]) -> None:
     same = post(server, "/verify", {"image1": lfw[FIRST].read(), "image2": lfw[SECOND].read()}).json()
     other = post(server, "/verify", {"image1": lfw[FIRST].read(), "image2": lfw[OTHER].read()}).json()
     assert same["similarity"] > other["similarity"]
@@ -40,7 +47,7 @@ def test_two_photos_get_an_answer(server: Server, lfw: dict[str, Photo]) -> None
     assert 0 < other["probability"] < same["probability"] < 1
 
 
-def test_served_similarities_are_those_of_the_bundle_offline(
+def test_served_similarities_equal_those_computed_offline(
     server: Server, lfw: dict[str, Photo], lfw_folder: Any, tmp_path: Any
 ) -> None:
     listed = read_pairs(lfw_folder / "lfw" / "pairsDevTest.txt")
@@ -49,15 +56,12 @@ def test_served_similarities_are_those_of_the_bundle_offline(
     bundle = load_bundle(find_bundle(Settings.model_fields["bundle"].default))
     calibration = bundle.metadata.calibration
     assert isinstance(calibration, Calibration)
-    from model.detector.orientation import DetectorKind
-    from training.config import CropConfig
-    from training.evaluation.embeddings import score
 
     served = CropConfig(bundle.metadata.crop_size, 16, DetectorKind.LOCATOR.value)
-    faces = prepare([lfw[name] for name in names], served, tmp_path, workers=1)
-    scored = score(bundle, faces, frozenset(faces.people))
-    service = Service(server.url, list(lfw.values()))
-    result = parity(service, scored, some, calibration.at_fmr().threshold, bundle.metadata.encoder_id)
+    faces = prepare_crops([lfw[name] for name in names], served, tmp_path, "lfw", workers=1)
+    scored = embed_people(bundle, faces, frozenset(faces.people))
+    service = ServiceClient(server.url, list(lfw.values()))
+    result = measure_parity(service, scored, some, calibration.at_fmr().threshold, bundle.metadata.encoder_id)
     service.close()
     assert result.pairs == len(some)
     assert result.without_face == ()
@@ -70,7 +74,7 @@ def test_a_landscape_has_no_face_in_any_orientation(server: Server) -> None:
     assert (answer.status_code, answer.json()["code"]) == (422, "no_face_found")
 
 
-def test_two_people_in_one_photo(server: Server, lfw: dict[str, Photo]) -> None:
+def test_the_face_selection_decides_about_photos_of_two_people(server: Server, lfw: dict[str, Photo]) -> None:
     sides = [Image.open(io.BytesIO(lfw[name].read())) for name in (FIRST, OTHER)]
     both = Image.fromarray(np.hstack([np.asarray(side) for side in sides]))
     image = encoded(both, "JPEG", quality=95)
@@ -80,7 +84,7 @@ def test_two_people_in_one_photo(server: Server, lfw: dict[str, Photo]) -> None:
     assert post(server, "/embed", {"image": image}).json()["face"]["faces_in_photo"] == 2
 
 
-def test_a_photo_on_its_side_gives_nearly_the_same_vector(server: Server, lfw: dict[str, Photo]) -> None:
+def test_a_rotated_photo_gives_nearly_the_same_vector(server: Server, lfw: dict[str, Photo]) -> None:
     upright = Image.open(io.BytesIO(lfw[FIRST].read()))
     turned = encoded(upright.transpose(Image.Transpose.ROTATE_270), "PNG")
     answer = post(server, "/verify", {"image1": encoded(upright), "image2": turned}).json()
@@ -88,18 +92,18 @@ def test_a_photo_on_its_side_gives_nearly_the_same_vector(server: Server, lfw: d
     assert answer["similarity"] > 0.95
 
 
-def test_concurrent_answers_are_the_sequential_ones(server: Server, lfw: dict[str, Photo]) -> None:
+def test_concurrent_requests_get_the_same_answers_as_sequential_ones(server: Server, lfw: dict[str, Photo]) -> None:
     names = sorted(lfw)[:400:50]
 
-    def ask(name: str) -> list[float]:
+    def embed(name: str) -> list[float]:
         vector: list[float] = httpx.post(f"{server.url}/embed", files={"image": lfw[name].read()}, timeout=60).json()[
             "embedding"
         ]
         return vector
 
-    one_by_one = [ask(name) for name in names]
+    one_by_one = [embed(name) for name in names]
     at_once: dict[str, list[float]] = {}
-    threads = [threading.Thread(target=lambda name=name: at_once.update({name: ask(name)})) for name in names]
+    threads = [threading.Thread(target=lambda name=name: at_once.update({name: embed(name)})) for name in names]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -108,27 +112,27 @@ def test_concurrent_answers_are_the_sequential_ones(server: Server, lfw: dict[st
         np.testing.assert_allclose(at_once[name], expected, atol=1e-5)
 
 
-def test_enrolled_people_are_found_after_a_restart_exactly_as_before(launch: Launch, lfw: dict[str, Photo]) -> None:
+def test_search_results_are_the_same_after_a_restart(launch: Launch, lfw: dict[str, Photo]) -> None:
     photos = [photo for photo in lfw.values() if photo.person[0] == "A"]
     people = frozenset(photo.person for photo in photos)
     first = launch()
-    service = Service(first.url, photos)
-    before = identification(service, photos, people, 8, "trial", enroll=True)
+    service = ServiceClient(first.url, photos)
+    before = run_identification_trial(service, photos, people, 8, "trial", enroll=True)
     service.close()
-    assert before.rank1 > 0.3  # far above the 1/8 of chance
+    assert before.rank1 > 0.3  # chance is 1/8
     first.stop()
-    service = Service(launch().url, photos)
-    after = identification(service, photos, people, 8, "trial", enroll=False)
+    service = ServiceClient(launch().url, photos)
+    after = run_identification_trial(service, photos, people, 8, "trial", enroll=False)
     service.close()
-    assert spread(before, after) == 0
+    assert largest_difference(before, after) == 0
 
 
-def test_two_services_on_one_gallery_identify_each_others_enrolments_at_once(
+def test_two_services_on_one_gallery_see_each_others_enrollments_at_once(
     server: Server, launch: Launch, lfw: dict[str, Photo]
 ) -> None:
     other = launch()
     for number, (writer, reader) in enumerate([(server, other), (other, server)]):
-        image = lfw[lfw_name("Abdullah", "1") if number else OTHER].read()
+        image = lfw[lfw_photo_name("Abdullah", 1) if number else OTHER].read()
         enrolled = post(writer, "/enroll", {"image": image}, identity=f"p{number}", gallery="shared")
         assert enrolled.status_code == 201
         found = post(reader, "/identify", {"image": image}, gallery="shared").json()
@@ -136,7 +140,7 @@ def test_two_services_on_one_gallery_identify_each_others_enrolments_at_once(
         assert found["candidates"][0]["similarity"] == pytest.approx(1, abs=1e-5)
 
 
-def test_kill_9_while_enrolling_loses_nothing_that_was_acknowledged(launch: Launch, lfw: dict[str, Photo]) -> None:
+def test_killing_the_service_loses_no_acknowledged_enrollment(launch: Launch, lfw: dict[str, Photo]) -> None:
     victim = launch()
     names = sorted(lfw)[:60]
     acknowledged: list[str] = []
@@ -161,12 +165,12 @@ def test_kill_9_while_enrolling_loses_nothing_that_was_acknowledged(launch: Laun
     assert len(acknowledged) < len(names)
     survivor = launch()
     page = survivor.http.get("/identities", params={"gallery": "k", "limit": 500}).json()["identities"]
-    there = {template["template_id"] for each in page for template in each["templates"]}
-    assert set(acknowledged) <= there
+    stored = {template["template_id"] for each in page for template in each["templates"]}
+    assert set(acknowledged) <= stored
     assert all(len(each["templates"]) == 1 for each in page)
 
 
-def test_what_has_begun_is_answered_before_the_service_ends(launch: Launch, lfw: dict[str, Photo]) -> None:
+def test_stopping_the_service_answers_pending_requests_first(launch: Launch, lfw: dict[str, Photo]) -> None:
     ending = launch(FACETWIN_THREADS="1")
     answers: list[int] = []
 
@@ -184,7 +188,7 @@ def test_what_has_begun_is_answered_before_the_service_ends(launch: Launch, lfw:
     assert answers == [200] * 8
 
 
-def test_the_log_is_json_and_holds_no_names(launch: Launch, lfw: dict[str, Photo]) -> None:
+def test_the_log_is_json_without_names(launch: Launch, lfw: dict[str, Photo]) -> None:
     server = launch()
     post(server, "/enroll", {"image": lfw[FIRST].read()}, identity="peirsol", gallery="logged")
     server.http.get("/identities/peirsol", params={"gallery": "logged"})
@@ -195,7 +199,7 @@ def test_the_log_is_json_and_holds_no_names(launch: Launch, lfw: dict[str, Photo
     assert "peirsol" not in server.log.read_text().lower()
 
 
-def test_a_wrong_setting_ends_the_start_with_words(launch: Launch) -> None:
+def test_an_unusable_setting_stops_the_start_with_a_message(launch: Launch) -> None:
     with pytest.raises(RuntimeError, match="There is no bundle 'nonesuch'"):
         launch(FACETWIN_BUNDLE="nonesuch")
     with pytest.raises(RuntimeError, match="There is no bundle 'nonesuch'"):
@@ -204,11 +208,11 @@ def test_a_wrong_setting_ends_the_start_with_words(launch: Launch) -> None:
         launch(FACETWIN_HOST="0.0.0.0")
 
 
-def test_several_processes_share_the_gallery_and_add_up_their_metrics(launch: Launch, lfw: dict[str, Photo]) -> None:
+def test_processes_share_the_gallery_and_sum_their_metrics(launch: Launch, lfw: dict[str, Photo]) -> None:
     server = launch(FACETWIN_WORKERS="2")
     names = sorted(lfw)[:600:50]
     for number, name in enumerate(names):
-        # A connection of its own may reach either process.
+        # Every new connection may reach either process.
         enrolled = httpx.post(
             f"{server.url}/enroll", files={"image": lfw[name].read()}, data={"identity": str(number), "gallery": "two"}
         )
@@ -225,7 +229,7 @@ def test_several_processes_share_the_gallery_and_add_up_their_metrics(launch: La
     server.stop()
 
 
-def test_a_caller_that_does_not_wait_leaves_the_queue(launch: Launch, lfw: dict[str, Photo]) -> None:
+def test_a_disconnected_caller_leaves_the_queue(launch: Launch, lfw: dict[str, Photo]) -> None:
     server = launch(FACETWIN_THREADS="1")
     image = lfw[FIRST].read()
 
@@ -240,13 +244,11 @@ def test_a_caller_that_does_not_wait_leaves_the_queue(launch: Launch, lfw: dict[
         thread.join()
     assert post(server, "/embed", {"image": image}).status_code == 200
     page = server.http.get("/metrics").text
-    assert "facetwin_requests_inside 0.0" in page
+    assert "facetwin_requests_in_flight 0.0" in page
     assert 'status="499"' in page
 
 
-def test_a_folder_is_enrolled_at_the_terminal_even_if_the_first_run_is_killed(
-    server: Server, lfw: dict[str, Photo], tmp_path: Path
-) -> None:
+def test_enroll_all_resumes_after_it_was_killed(server: Server, lfw: dict[str, Photo], tmp_path: Path) -> None:
     names = sorted(lfw)[:40]
     for name in names:
         file = tmp_path / "photos" / name
@@ -264,8 +266,8 @@ def test_a_folder_is_enrolled_at_the_terminal_even_if_the_first_run_is_killed(
     done = subprocess.run(run, capture_output=True, text=True, check=True)
     assert "done before" in done.stdout
     page = server.http.get("/identities", params={"gallery": "folder", "limit": 500}).json()
-    kept = [template for each in page["identities"] for template in each["templates"]]
-    told = [json.loads(line) for line in report.read_text().splitlines()]
-    assert {each["photo"] for each in told} == set(names)
-    assert {each["template_id"] for each in told} - {""} == {each["template_id"] for each in kept}
-    assert len(kept) == sum(each["status"] == "enrolled" for each in told) > 35
+    stored = [template for each in page["identities"] for template in each["templates"]]
+    reported = [json.loads(line) for line in report.read_text().splitlines()]
+    assert {each["photo"] for each in reported} == set(names)
+    assert {each["template_id"] for each in reported} - {""} == {each["template_id"] for each in stored}
+    assert len(stored) == sum(each["status"] == "enrolled" for each in reported) > 35

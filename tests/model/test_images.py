@@ -1,6 +1,4 @@
 import io
-import struct
-import zlib
 
 import numpy as np
 import pillow_heif
@@ -10,30 +8,11 @@ from PIL import Image
 from model.errors import CorruptImage, EmptyImage, ImageTooLarge, UnsupportedImage
 from model.images import ImageLimits, decode_image
 from tests.support.fakes import encoded
-
-
-def two_colours() -> Image.Image:
-    """Left half red, right half blue."""
-    image = Image.new("RGB", (64, 32), (200, 30, 30))
-    image.paste((30, 30, 200), (32, 0, 64, 32))
-    return image
-
-
-def png_of_size(width: int, height: int) -> bytes:
-    """A PNG that claims to be large, in a few bytes."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        body = kind + content
-        return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    signature = b"\x89PNG\r\n\x1a\n"
-    content = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(64))) + chunk(b"IEND", b"")
-    return signature + content
+from tests.support.pictures import png_of_size, two_colours
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
-def test_reads_every_common_format_as_upright_rgb(kind: str) -> None:
+def test_decodes_common_formats_to_rgb(kind: str) -> None:
     pixels = decode_image(encoded(two_colours(), kind))
     assert pixels.shape == (32, 64, 3)
     assert pixels.dtype == np.uint8
@@ -41,7 +20,7 @@ def test_reads_every_common_format_as_upright_rgb(kind: str) -> None:
     assert pixels[16, 56, 2] > 150 > pixels[16, 56, 0]
 
 
-def test_reads_heic_as_phones_send_it() -> None:
+def test_decodes_heic() -> None:
     stream = io.BytesIO()
     pillow_heif.from_pillow(two_colours()).save(stream, quality=90)
     pixels = decode_image(stream.getvalue())
@@ -49,91 +28,91 @@ def test_reads_heic_as_phones_send_it() -> None:
     assert pixels[16, 8, 0] > 150 > pixels[16, 8, 2]
 
 
-def test_turns_the_photo_as_its_exif_orientation_says() -> None:
+def test_applies_the_exif_orientation() -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was held so that the picture must be turned clockwise
+    exif[0x0112] = 6  # rotate by 90 degrees clockwise
     pixels = decode_image(encoded(two_colours(), "JPEG", exif=exif))
     assert pixels.shape == (64, 32, 3)
-    assert pixels[8, 16, 0] > 150  # left has become top
+    assert pixels[8, 16, 0] > 150  # the left half is now at the top
     assert pixels[56, 16, 2] > 150
 
 
-def test_lays_transparency_on_white() -> None:
+def test_blends_transparency_with_white() -> None:
     pixels = decode_image(encoded(Image.new("RGBA", (8, 8), (0, 0, 0, 0))))
     assert (pixels == 255).all()
 
 
-def test_lays_the_transparent_colour_of_a_palette_on_white() -> None:
+def test_replaces_the_transparent_colour_of_a_palette_by_white() -> None:
     image = Image.new("P", (8, 8), 0)
     image.putpalette([10, 20, 30] * 256)
     assert (decode_image(encoded(image, "PNG", transparency=0)) == 255).all()
 
 
-def test_scales_sixteen_bit_grey_instead_of_clipping_it() -> None:
+def test_scales_16_bit_grey_instead_of_clipping_it() -> None:
     image = Image.fromarray(np.full((8, 8), 32_896, np.uint16))
     assert (decode_image(encoded(image)) == 128).all()
 
 
-def test_keeps_a_nearly_black_sixteen_bit_image_black() -> None:
+def test_keeps_a_nearly_black_16_bit_image_black() -> None:
     image = Image.fromarray(np.full((8, 8), 200, np.uint16))
     assert (decode_image(encoded(image)) <= 1).all()
 
 
-def test_reads_cmyk() -> None:
+def test_decodes_cmyk() -> None:
     pixels = decode_image(encoded(two_colours().convert("CMYK"), "JPEG"))
     assert pixels[16, 8, 0] > 150 > pixels[16, 8, 2]
 
 
-def test_reads_grey_as_three_equal_channels() -> None:
+def test_decodes_grey_to_three_equal_channels() -> None:
     pixels = decode_image(encoded(Image.new("L", (8, 8), 77)))
     assert pixels.shape == (8, 8, 3)
     assert (pixels == 77).all()
 
 
-def test_takes_the_first_frame_of_an_animation() -> None:
+def test_decodes_the_first_frame_of_an_animation() -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     pixels = decode_image(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
     assert pixels[0, 0, 0] > 200 > pixels[0, 0, 2]
 
 
-def test_refuses_nothing_at_all() -> None:
+def test_rejects_empty_data() -> None:
     with pytest.raises(EmptyImage, match="0 bytes"):
         decode_image(b"")
 
 
-def test_refuses_text_named_as_an_image() -> None:
+def test_rejects_a_file_that_is_not_an_image() -> None:
     with pytest.raises(UnsupportedImage, match="Send JPEG"):
         decode_image(b"this is a letter, not a photo")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_refuses_a_truncated_file_rather_than_fill_the_rest_with_grey(kind: str) -> None:
+def test_rejects_a_truncated_file(kind: str) -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8))
     whole = encoded(noise, kind)
     with pytest.raises(CorruptImage, match="whole file"):
         decode_image(whole[: len(whole) * 2 // 3])
 
 
-def test_calls_a_jpeg_without_anything_after_its_first_bytes_corrupt() -> None:
+def test_reports_a_jpeg_of_four_bytes_as_corrupt() -> None:
     with pytest.raises(CorruptImage):
         decode_image(b"\xff\xd8\xff\xe0")
 
 
-def test_refuses_a_pixel_bomb_before_decoding_it() -> None:
+def test_rejects_a_decompression_bomb() -> None:
     with pytest.raises(ImageTooLarge):
         decode_image(png_of_size(40_000, 40_000))
 
 
-def test_refuses_more_pixels_than_the_limit_and_says_how_many() -> None:
+def test_rejects_more_pixels_than_the_limit() -> None:
     with pytest.raises(ImageTooLarge, match="64 x 32 pixels; at most 1,000"):
         decode_image(encoded(two_colours()), ImageLimits(max_pixels=1000))
 
 
-def test_refuses_more_bytes_than_the_limit() -> None:
+def test_rejects_more_bytes_than_the_limit() -> None:
     with pytest.raises(ImageTooLarge, match="at most 100"):
         decode_image(b"x" * 101, ImageLimits(max_bytes=100))
 
 
-def test_a_limit_beyond_what_pillow_decodes_is_no_limit() -> None:
+def test_limits_above_those_of_pillow_are_rejected() -> None:
     with pytest.raises(ValueError, match="max_pixels"):
         ImageLimits(max_pixels=10**9)

@@ -2,10 +2,10 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from model.alignment import chip_template
-from model.detector.orientation import open_detector
+from model.detector.factory import open_detector
 from model.face import Face
 from model.pipeline import PhotoReader
-from model.quality import LOW, Quality, assess_quality
+from model.quality import LOW_QUALITY, Quality, assess_quality
 from model.selection import FaceSelection
 from training.data.photos import Photo
 
@@ -22,42 +22,42 @@ def textured(mean: int = 128, spread: int = 60) -> np.ndarray:
 
 
 def only_reason(quality: Quality) -> str:
-    assert quality.score < LOW
+    assert quality.score < LOW_QUALITY
     (reason,) = quality.reasons
     return reason
 
 
-def test_a_sharp_frontal_well_lit_face_has_no_reasons() -> None:
+def test_a_sharp_frontal_and_well_lit_face_has_no_reasons() -> None:
     quality = assess_quality(face(), textured())
     assert quality.reasons == ()
     assert quality.score > 0.8
 
 
-def test_a_small_face_is_named_with_its_size() -> None:
+def test_a_small_face_is_reported_with_its_size() -> None:
     assert "is small (12 px between the eyes" in only_reason(assess_quality(face(scale=0.35), textured()))
 
 
-def test_a_blurred_face_is_named() -> None:
+def test_a_blurred_face_is_reported() -> None:
     blurred = np.array(Image.fromarray(textured(spread=90)).filter(ImageFilter.GaussianBlur(2.2)))
     stretched = ((blurred.astype(float) - 128) * 5 + 128).clip(0, 255).astype(np.uint8)
     smooth = np.array(Image.fromarray(stretched).resize((12, 12)).resize((96, 96), Image.Resampling.BICUBIC))
     assert "blurred" in only_reason(assess_quality(face(), smooth))
 
 
-def test_a_dark_face_is_named() -> None:
+def test_a_dark_face_is_reported() -> None:
     assert "the photo is too dark" in assess_quality(face(), textured(mean=12, spread=30)).reasons
 
 
-def test_an_overexposed_face_is_named() -> None:
+def test_an_overexposed_face_is_reported() -> None:
     assert "the photo is overexposed" in assess_quality(face(), textured(mean=250, spread=30)).reasons
 
 
-def test_a_turned_face_is_named() -> None:
+def test_a_turned_face_is_reported() -> None:
     assert "turned away" in only_reason(assess_quality(face(nose_shift=22), textured()))
 
 
-def test_most_press_photos_are_good_enough(lfw: dict[str, Photo]) -> None:
+def test_at_most_a_fifth_of_press_photos_have_low_quality(lfw: dict[str, Photo]) -> None:
     reader = PhotoReader(open_detector(), chip_template(96), 96)
     names = sorted(lfw)[::400]
-    low = sum(reader.read(lfw[name].read(), FaceSelection.CENTRAL).quality.score < LOW for name in names)
+    low = sum(reader.read(lfw[name].read(), FaceSelection.CENTRAL).quality.score < LOW_QUALITY for name in names)
     assert low <= 0.2 * len(names)

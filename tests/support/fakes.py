@@ -1,7 +1,7 @@
-"""Fakes that implement the ports, and pictures that they understand.
+"""A fake detector and a fake encoder, and pictures for them.
 
-A picture's red, green and blue are its person: the encoder's vector follows the colour. A black picture shows nobody,
-one at least twice as wide as high shows two people side by side.
+The colour of a picture is the person: the encoder's vector depends on it alone. A black picture has no face; a picture
+at least twice as wide as high has two.
 """
 
 import io
@@ -23,9 +23,9 @@ REDDISH = (215, 45, 40)  # the same person as RED in another light
 
 
 class FakeDetector:
-    """Finds faces by the rules above."""
+    """Detects faces by the rules above."""
 
-    frame = np.array(CHIP_TEMPLATE)
+    reference_landmarks = np.array(CHIP_TEMPLATE)
     sure_score = 0.0
     turned_score = 0.95
     choices = ()
@@ -48,7 +48,7 @@ class FakeDetector:
 
 
 class FakeEncoder:
-    """The mean colour, centred, as a unit vector of three dimensions."""
+    """Encodes the mean colour of a crop, centred, as a unit vector of three dimensions."""
 
     def encode(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         colour = crops.reshape(len(crops), -1, 3).mean(axis=1) - 127.5
@@ -84,7 +84,7 @@ def metadata(encoder_id: str = "e" * 64) -> BundleMetadata:
 
 
 def picture(colour: tuple[int, int, int] = RED, size: tuple[int, int] = (64, 64), kind: str = "PNG") -> bytes:
-    """An image file of one colour."""
+    """Returns an image file of one colour."""
     return encoded(Image.new("RGB", size, colour), kind)
 
 
@@ -95,7 +95,7 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
 
 
 def landscape() -> Image.Image:
-    """Sky, hills and grass, with nobody in it."""
+    """Returns a picture of sky, hills and grass, without a face."""
     y, x = np.mgrid[0:240, 0:320].astype(np.float32)
     sky = np.stack([120 + y / 4, 160 + y / 4, 230 + 0 * y], -1)
     grass = np.stack([40 + 20 * np.sin(x / 7), 110 + 15 * np.cos(y / 5 + x / 11), 50 + 0 * y], -1)

@@ -1,4 +1,4 @@
-"""What a gallery is tested with."""
+"""Helpers to test galleries."""
 
 import signal
 import subprocess
@@ -12,42 +12,53 @@ import numpy as np
 from app.gallery.base import Gallery, NewTemplate
 
 ENCODER = "e" * 64
-Open = Callable[[], Awaitable[Gallery]]
+OpenGallery = Callable[[], Awaitable[Gallery]]
 
 
-def vector(seed: int, dimension: int = 8) -> np.ndarray:
+def unit_vector(seed: int, dimension: int = 8) -> np.ndarray:
+    """A random vector (D,) of length 1."""
     drawn = np.random.default_rng(seed).normal(size=dimension)
     return (drawn / np.linalg.norm(drawn)).astype(np.float32)
 
 
-def new(
+def embeddings(count: int, dimension: int = 16, seed: int = 0) -> np.ndarray:
+    """Random unit vectors (N, D) around one direction, like embeddings of faces."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.normal(size=(count, dimension)) + 4 * np.eye(dimension)[0]
+    return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True), np.float32)
+
+
+def new_template(
     identity: str,
     seed: int = 0,
     gallery: str = "default",
     encoder_id: str = ENCODER,
     metadata: dict[str, Any] | None = None,
 ) -> NewTemplate:
-    return NewTemplate(gallery, identity, vector(seed), encoder_id, "mtcnn", 0.8, metadata)
+    """A template with `unit_vector(seed)`."""
+    return NewTemplate(gallery, identity, unit_vector(seed), encoder_id, "mtcnn", 0.8, metadata)
 
 
-async def names(gallery: Gallery, seed: int, in_gallery: str = "default") -> list[str]:
-    found = await gallery.search(in_gallery, vector(seed), ENCODER, 10)
+async def search_names(gallery: Gallery, seed: int, name: str = "default") -> list[str]:
+    """Searches for `unit_vector(seed)` and returns the names of the ten best identities."""
+    found = await gallery.search(name, unit_vector(seed), ENCODER, 10)
     return [each.identity for each in found.candidates]
 
 
-def enrolling(url: str, prefix: str) -> "subprocess.Popen[str]":
+def start_enrolling(url: str, prefix: str) -> "subprocess.Popen[str]":
+    """Starts a process that enrolls until it is killed."""
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.support.enrolling", url, prefix], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tests.support.enroll_forever", url, prefix], stdout=subprocess.PIPE, text=True
     )
 
 
 def kill_after(process: "subprocess.Popen[str]", seconds: float) -> list[str]:
-    """kill -9; what the process had acknowledged by then."""
+    """Kills the process with SIGKILL and returns the names that it reported as enrolled."""
     assert process.stdout is not None
-    first = process.stdout.readline()  # it has started
+    first = process.stdout.readline()  # waits until it has started
     assert first, "the process died before it enrolled anybody"
     time.sleep(seconds)
     process.send_signal(signal.SIGKILL)
     rest, _ = process.communicate()
-    # A line cut off by the signal was not acknowledged in full.
+    # A line cut off by the signal was not reported in full.
     return [first.strip(), *[line.strip() for line in rest.splitlines(keepends=True) if line.endswith("\n")]]

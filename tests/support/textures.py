@@ -1,12 +1,13 @@
-"""People who are textures, and a config small enough to learn them in a second."""
+"""A config small enough to train in a second, and the names of made-up people whose faces are textures."""
 
 from dataclasses import replace
 
-from training.config import Config, NetworkConfig, load_config
-from training.experiment import CONFIGS
+from training.config import CONFIGS, Config, NetworkConfig, load_config
+from training.data.splits import Split
 
 
-def small() -> Config:
+def small_config() -> Config:
+    """lfw.toml with a tiny network, crops of 32 pixels and 12 steps."""
     config = load_config(CONFIGS / "lfw.toml")
     training = replace(config.training, steps=12, warmup_steps=2, validate_every=4, learning_rate=5e-3, ema=0.8)
     return replace(
@@ -18,5 +19,9 @@ def small() -> Config:
     )
 
 
-def people(prefix: str, count: int) -> list[str]:
+def person_names(prefix: str, count: int) -> list[str]:
+    """Names such as t00, t01, ... for the prefix t."""
     return [f"{prefix}{number:02d}" for number in range(count)]
+
+
+SPLIT = Split(*(frozenset(person_names(*part)) for part in (("t", 16), ("v", 10), ("c", 30), ("x", 20))))

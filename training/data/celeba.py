@@ -1,7 +1,7 @@
-"""CelebA (Liu et al. 2015, 'Deep Learning Face Attributes in the Wild') as folders of people, its test partition apart.
+"""CelebA (Liu et al. 2015, 'Deep Learning Face Attributes in the Wild'), arranged as one folder for each person.
 
-CelebA is for non-commercial research; its people are known by number only. Its test partition calibrates and tests and
-trains nothing; of the rest only `configs/research.toml` learns.
+CelebA is for non-commercial research; its people are known by number only. Its test partition is for calibration and
+testing, never for training. Only `configs/research.toml` trains on the rest.
 """
 
 import os
@@ -11,42 +11,48 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from training.data.photos import DataError
+from training.data.errors import DataError
+from training.data.text import read_lines
 
-FIRST_OF_TEST: Final = 182_638  # file number
+FIRST_TEST_NUMBER: Final = 182_638  # of a file
 
 
 class Partition(StrEnum):
+    """The partitions of CelebA that are kept apart."""
+
     TEST = "test"
     TRAINING = "training"  # the official training and validation partitions
 
 
-def arrange(identities: Path, folders: Sequence[Path], partition: Partition, target: Path) -> int:
-    """Links (or copies, on another disk) each file NUMBER.jpg of that partition as PERSON/NUMBER.jpg below `target`;
-    `identities` is CelebA's identity_CelebA.txt. Of a file that lies in several folders the first counts, so name the
-    folder with the largest photos first. Returns how many there are. Raises DataError."""
-    if not identities.is_file():
-        raise DataError(f"{identities} is missing: it is CelebA's list of FILE PERSON lines.")
-    rows = (line.split() for line in identities.read_text().splitlines())
+def arrange_by_person(identities: Path, folders: Sequence[Path], partition: Partition, target: Path) -> int:
+    """Links each photo NUMBER.jpg of the partition to PERSON/NUMBER.jpg below `target`; returns how many there are.
+
+    Photos on another disk are copied. `identities` is CelebA's identity_CelebA.txt. If a photo is in several folders,
+    the first one counts: name the folder with the largest photos first. Raises DataError if the list or the photos are
+    missing, or if the list does not name the person of a photo.
+    """
+    rows = (line.split() for line in read_lines(identities, "CelebA's list of FILE PERSON lines"))
     person_of = {row[0]: row[1] for row in rows if len(row) == 2 and row[1].isdigit()}
-    chosen: dict[str, Path] = {}
+    sources: dict[str, Path] = {}
     for path in (path for folder in folders for path in sorted(folder.glob("*.jpg")) if path.stem.isdigit()):
-        if (int(path.stem) >= FIRST_OF_TEST) == (partition is Partition.TEST):
-            chosen.setdefault(path.name, path)
-    if not chosen:
+        if (int(path.stem) >= FIRST_TEST_NUMBER) == (partition is Partition.TEST):
+            sources.setdefault(path.name, path)
+    if not sources:
         places = ", ".join(map(str, folders))
-        raise DataError(f"{places}: no file of CelebA's {partition} partition (test is {FIRST_OF_TEST}.jpg and up).")
-    for name, path in chosen.items():
+        raise DataError(
+            f"{places}: no photo of CelebA's {partition} partition. Test photos are {FIRST_TEST_NUMBER}.jpg and up."
+        )
+    for name, path in sources.items():
         if name not in person_of:
-            raise DataError(f"{identities} does not say who {name} shows.")
+            raise DataError(f"{identities} does not name the person of {name}. Use CelebA's own list.")
         place = target / person_of[name] / name
         place.parent.mkdir(parents=True, exist_ok=True)
         if not place.is_file():
-            _link(path, place)
-    return len(chosen)
+            _link_or_copy(path, place)
+    return len(sources)
 
 
-def _link(source: Path, place: Path) -> None:
+def _link_or_copy(source: Path, place: Path) -> None:
     try:
         os.link(source, place)
     except OSError:

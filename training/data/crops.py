@@ -1,13 +1,13 @@
-"""Photos -> aligned crops, through the very code that serves requests: in parallel, and resumable part by part."""
+"""Photos -> aligned crops, through the same code that serves requests. Parallel; resumes after an interruption."""
 
 import json
 import multiprocessing
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import zipfile
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -16,55 +16,55 @@ from rich.progress import track
 
 from model import alignment
 from model.alignment import chip_template
-from model.detector.orientation import DetectorKind, open_detector
+from model.detector.factory import DetectorKind, open_detector
 from model.errors import PhotoError
 from model.face import FaceDetector
 from model.pipeline import PhotoReader
 from model.selection import FaceSelection
 from training.config import CropConfig
-from training.data.photos import DataError, Photo, find_photos
+from training.data.errors import DataError
+from training.data.photos import Photo, find_photos, hash_photos
+from training.data.prepared_faces import INDEX, PreparedFaces, load_prepared, write_index
 
-PART = 250  # photos
-
-
-@dataclass(frozen=True)
-class PreparedFaces:
-    """The central face of every photo, aligned. Row i of each array belongs to names[i]."""
-
-    names: tuple[str, ...]
-    crops: NDArray[np.uint8]  # (N, T, T, 3): the standard frame with `margin` pixels around it
-    landmarks: NDArray[np.float32]  # (N, 5, 2) in the photo
-    missing: dict[str, str]  # photo -> why it has no crop
-    detector: str
-    margin: int
-
-    @cached_property  # asked for row by row, of up to 100,000 rows
-    def people(self) -> list[str]:
-        return [name.split("/")[0] for name in self.names]
-
-    def central(self, rows: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
-        """The crops without their surroundings, (n, S, S, 3): exactly what the service would encode."""
-        inner = slice(self.margin, self.crops.shape[1] - self.margin)
-        return np.ascontiguousarray(self.crops[rows, inner, inner])
+PHOTOS_PER_PART: Final = 250
 
 
-def margined_template(config: CropConfig) -> NDArray[np.float64]:
-    """The alignment template shifted so that `margin` pixels of surroundings come with the crop."""
+def template_with_margin(config: CropConfig) -> NDArray[np.float64]:
+    """The alignment template (5, 2), shifted so that the crop keeps `margin` pixels of surroundings on each side."""
     return chip_template(config.size) + config.margin
 
 
-def prepare(photos: Sequence[Photo], config: CropConfig, folder: Path, workers: int | None = None) -> PreparedFaces:
-    """Writes crops.npy and index.json into `folder`; parts that an earlier, interrupted run finished are kept. Raises
-    BundleError where the config's detector cannot be had."""
-    recipe = _recipe(photos, config)
-    if (folder / "index.json").is_file() and json.loads((folder / "index.json").read_text())["recipe"] == recipe:
-        return load_prepared(folder)
+def crops_folder(build: Path, label: str, config: CropConfig, content: str) -> Path:
+    """The folder below `build` for the crops of photos with this content hash. `label` is for people who look there.
+
+    Other photos have another hash, so they never find these crops.
+    """
+    return build / "prepared" / f"{label}-{config.size}-{config.margin}-{config.detector}-{content[:16]}"
+
+
+def prepare_crops(
+    photos: Sequence[Photo], config: CropConfig, build: Path, label: str, workers: int | None = None
+) -> PreparedFaces:
+    """Aligns the central face of each photo, or loads the crops if the same photos were prepared before.
+
+    Crops are reused only if the bytes of every photo, the detector's full name, the alignment and the crop settings are
+    the same. `workers` is the number of processes; by default one for each core. Parts that an interrupted run finished
+    are kept. Raises BundleError if the detector cannot be loaded, and DataError if a photo cannot be read or no photo
+    shows a face.
+    """
+    content = hash_photos(photos)
+    folder = crops_folder(build, label, config, content)
+    recipe = _recipe(photos, config, content)
+    if (folder / INDEX).is_file():
+        prepared = load_prepared(folder)
+        if prepared.recipe == recipe:
+            return prepared
     parts = folder / "parts"
     parts.mkdir(parents=True, exist_ok=True)
-    _forget_other_recipe(parts, recipe)
+    _delete_parts_of_other_recipes(parts, recipe)
     jobs = {
-        part: photos[part * PART : (part + 1) * PART]
-        for part in range((len(photos) + PART - 1) // PART)
+        part: photos[part * PHOTOS_PER_PART : (part + 1) * PHOTOS_PER_PART]
+        for part in range(_count_parts(photos))
         if not _part_file(parts, part).is_file()
     }
     # Spawned: forking a process in which torch has started threads can hang.
@@ -75,70 +75,42 @@ def prepare(photos: Sequence[Photo], config: CropConfig, folder: Path, workers: 
         futures = [pool.submit(_prepare_part, job, config, _part_file(parts, part)) for part, job in jobs.items()]
         for future in track(as_completed(futures), f"Aligning {len(photos):,} photos", total=len(futures)):
             future.result()
-    return _merge(folder, photos, config, recipe)
+    return _merge_parts(folder, photos, config, recipe)
 
 
 def prepare_folder(
     photos: Path, size: int, build: Path, detector: DetectorKind = DetectorKind.LOCATOR
 ) -> PreparedFaces:
-    """Crops of `size` pixels of any folder of NAME/photo.jpg, made below `build` or found there: as the service makes
-    them, without surroundings, which only training needs. Raises DataError."""
-    config = CropConfig(size, 0, detector.value)
-    source = photos.resolve().name.removesuffix(".tar")
-    return prepare(find_photos(photos), config, crops_folder(build, [source], config))
+    """Crops of `size` pixels, as the service makes them, of a folder or tar of NAME/photo.jpg.
+
+    They are made below `build`, or found there if the same photos were prepared before. They have no margin, which only
+    training needs. Raises DataError and BundleError like `find_photos` and `prepare_crops`.
+    """
+    label = photos.resolve().name.removesuffix(".tar")
+    return prepare_crops(find_photos(photos), CropConfig(size, 0, detector.value), build, label)
 
 
-def crops_folder(build: Path, sources: Sequence[str], config: CropConfig) -> Path:
-    """Where the crops of the photos of these folders are kept."""
-    return build / "prepared" / f"{'+'.join(sources)}-{config.size}-{config.margin}-{config.detector}"
-
-
-def load_prepared(folder: Path) -> PreparedFaces:
-    """What `prepare` wrote; the crops stay on disk until they are used. Raises DataError."""
-    index = folder / "index.json"
-    if not index.is_file():
-        raise DataError(f"{folder} holds no prepared faces. Run `python -m training prepare` first.")
-    content = json.loads(index.read_text())
-    crops = np.load(folder / "crops.npy", mmap_mode="r")
-    landmarks = np.array(content["landmarks"], np.float32)
-    recipe = content["recipe"]
-    return PreparedFaces(
-        tuple(content["names"]), crops, landmarks, content["missing"], recipe["detector"], recipe["margin"]
-    )
-
-
-def write_index(
-    folder: Path,
-    recipe: Mapping[str, object],
-    names: Sequence[str],
-    missing: Mapping[str, str],
-    landmarks: Sequence[object],
-) -> None:
-    """Beside crops.npy, last and at once: with it the folder is whole."""
-    index = {"recipe": recipe, "names": names, "missing": missing, "landmarks": landmarks}
-    partial = folder / "index.json.partial"
-    partial.write_text(json.dumps(index))
-    partial.replace(folder / "index.json")
-
-
-def _recipe(photos: Sequence[Photo], config: CropConfig) -> dict[str, object]:
+def _recipe(photos: Sequence[Photo], config: CropConfig, content: str) -> dict[str, Any]:
     return {
         "detector": open_detector(DetectorKind(config.detector)).name,
         "alignment": alignment.VERSION,
         "size": config.size,
         "margin": config.margin,
         "photos": len(photos),
-        "first": photos[0].name,
-        "last": photos[-1].name,
+        "content": content,
     }
 
 
-def _forget_other_recipe(parts: Path, recipe: dict[str, object]) -> None:
+def _delete_parts_of_other_recipes(parts: Path, recipe: dict[str, Any]) -> None:
     note = parts / "recipe.json"
-    if note.is_file() and json.loads(note.read_text()) != recipe:
+    if not note.is_file() or note.read_text() != json.dumps(recipe):
         for stale in parts.glob("*.npz"):
             stale.unlink()
     note.write_text(json.dumps(recipe))
+
+
+def _count_parts(photos: Sequence[Photo]) -> int:
+    return -(-len(photos) // PHOTOS_PER_PART)
 
 
 def _part_file(parts: Path, part: int) -> Path:
@@ -156,18 +128,18 @@ def _start_worker(kind: str) -> None:
 
 def _prepare_part(photos: Sequence[Photo], config: CropConfig, target: Path) -> None:
     assert _detector is not None
-    reader = PhotoReader(_detector, margined_template(config), config.stored)
+    reader = PhotoReader(_detector, template_with_margin(config), config.stored_size)
     names, crops, landmarks, missing = [], [], [], {}
     for photo in photos:
         try:
-            seen = reader.read(photo.read(), FaceSelection.CENTRAL)
+            aligned = reader.read(photo.read(), FaceSelection.CENTRAL)
         except PhotoError as error:
             missing[photo.name] = str(error)
             continue
         names.append(photo.name)
-        crops.append(seen.crop)
-        landmarks.append(seen.face.landmarks)
-    empty = np.zeros((0, config.stored, config.stored, 3), np.uint8)
+        crops.append(aligned.crop)
+        landmarks.append(aligned.face.landmarks)
+    empty = np.zeros((0, config.stored_size, config.stored_size, 3), np.uint8)
     partial = target.with_suffix(".partial")
     with partial.open("wb") as stream:
         np.savez(
@@ -180,19 +152,24 @@ def _prepare_part(photos: Sequence[Photo], config: CropConfig, target: Path) -> 
     partial.replace(target)
 
 
-def _merge(folder: Path, photos: Sequence[Photo], config: CropConfig, recipe: dict[str, object]) -> PreparedFaces:
-    count = (len(photos) + PART - 1) // PART
-    names = [str(name) for part in _load_parts(folder, count) for name in part["names"]]
-    shape = (len(names), config.stored, config.stored, 3)
-    crops = np.lib.format.open_memmap(folder / "crops.npy", mode="w+", dtype=np.uint8, shape=shape)
+def _merge_parts(folder: Path, photos: Sequence[Photo], config: CropConfig, recipe: dict[str, Any]) -> PreparedFaces:
+    count = _count_parts(photos)
+    names: list[str] = []
     landmarks: list[object] = []
     missing: dict[str, str] = {}
+    for part in _load_parts(folder, count):
+        names += [str(name) for name in part["names"]]
+        landmarks += part["landmarks"].round(2).tolist()
+        missing |= json.loads(str(part["missing"]))
+    if not names:
+        example = f" {next(iter(missing))}: {next(iter(missing.values()))}" if missing else ""
+        raise DataError(f"None of the {len(photos)} photos shows a face. Check the folder.{example}")
+    shape = (len(names), config.stored_size, config.stored_size, 3)
+    crops = np.lib.format.open_memmap(folder / "crops.npy", mode="w+", dtype=np.uint8, shape=shape)
     row = 0
     for part in _load_parts(folder, count):
         crops[row : row + len(part["crops"])] = part["crops"]
         row += len(part["crops"])
-        landmarks += part["landmarks"].round(2).tolist()
-        missing |= json.loads(str(part["missing"]))
     crops.flush()
     write_index(folder, recipe, names, missing, landmarks)
     for part_file in (folder / "parts").glob("*"):
@@ -200,7 +177,12 @@ def _merge(folder: Path, photos: Sequence[Photo], config: CropConfig, recipe: di
     return load_prepared(folder)
 
 
-def _load_parts(folder: Path, count: int) -> Iterator[dict[str, NDArray[np.generic]]]:
+def _load_parts(folder: Path, count: int) -> Iterator[dict[str, NDArray[Any]]]:
     for part in range(count):
-        with np.load(_part_file(folder / "parts", part), allow_pickle=False) as arrays:
-            yield dict(arrays)
+        path = _part_file(folder / "parts", part)
+        try:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+                content = {name: arrays[name] for name in ("names", "crops", "landmarks", "missing")}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise DataError(f"{path} is damaged. Delete it and run this again.") from error
+        yield content

@@ -1,9 +1,10 @@
-"""Prepared faces as files small enough to move: to a machine with a GPU and without the photos.
+"""Prepared faces as files that are easy to copy: to a machine with a GPU and without the photos.
 
-Each shard is a tar of lossless PNG crops, NAME/photo.png; `index.json` beside them holds the rest, and `lfw/` the
-official lists, so that the folder serves as --data where it arrives.
+Each shard is an uncompressed tar of lossless PNG crops, PERSON/photo.jpg.png. `index.json` beside the shards holds the
+rest, and `lfw/` the official lists, so that the folder serves as --data on the other machine.
 """
 
+import hashlib
 import io
 import json
 import shutil
@@ -11,26 +12,30 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
-from training.data.crops import PreparedFaces, load_prepared, write_index
-from training.data.photos import DataError
+from training.data.errors import DataError
+from training.data.prepared_faces import CROPS, PreparedFaces, load_prepared, write_index
 
 INDEX: Final = "index.json"
 SUFFIX: Final = ".png"
+TAR_BLOCK: Final = 512  # bytes
+TAR_RECORD: Final = 10240  # bytes: a tar is padded to a multiple of this
 
 
-def pack(faces: PreparedFaces, rows: NDArray[np.int64], lists: Path, target: Path, most_bytes: int) -> list[Path]:
-    """Writes the shards of these rows, each of `most_bytes` at the most (or a single crop, if that is larger), into a
-    new folder. Raises DataError where `target` holds something already."""
+def pack_shards(faces: PreparedFaces, rows: NDArray[np.int64], lists: Path, target: Path, max_bytes: int) -> list[Path]:
+    """Writes these rows as shards into a new folder, with the lists (*.txt) of the folder `lists`.
+
+    No shard is larger than `max_bytes`, unless a single crop is. Raises DataError if `target` is not empty.
+    """
     if target.exists() and any(target.iterdir()):
         raise DataError(f"{target} is not empty. Name a new folder.")
     target.mkdir(parents=True, exist_ok=True)
-    shards = list(_write_shards(faces, rows, target, most_bytes))
+    shards = list(_write_shards(faces, rows, target, max_bytes))
     people = {faces.people[row] for row in rows}
     index = {
         "recipe": {
@@ -38,6 +43,7 @@ def pack(faces: PreparedFaces, rows: NDArray[np.int64], lists: Path, target: Pat
             "size": faces.crops.shape[1] - 2 * faces.margin,
             "margin": faces.margin,
             "photos": len(rows),
+            "content": faces.recipe.get("content"),
         },
         "names": [faces.names[row] for row in rows],
         "landmarks": faces.landmarks[rows].round(2).tolist(),
@@ -46,48 +52,88 @@ def pack(faces: PreparedFaces, rows: NDArray[np.int64], lists: Path, target: Pat
     }
     (target / INDEX).write_text(json.dumps(index))
     (target / "lfw").mkdir()
-    for listed in sorted(lists.glob("*.txt")):
-        shutil.copyfile(listed, target / "lfw" / listed.name)
+    for path in sorted(lists.glob("*.txt")):
+        shutil.copyfile(path, target / "lfw" / path.name)
     return shards
 
 
-def unpack(shards: Path, folder: Path) -> PreparedFaces:
-    """The prepared faces that `pack` wrote, into `folder`. Raises DataError where something of them is missing."""
-    if not (shards / INDEX).is_file():
-        raise DataError(f"{shards} holds no {INDEX}: it is no folder that `python -m training pack` wrote.")
-    index = json.loads((shards / INDEX).read_text())
+def hash_shards(shards: Path) -> str:
+    """SHA-256, in hex, of the index of a folder of shards: it changes with the photos, the rows and the settings.
+
+    Raises DataError if the folder holds no shards.
+    """
+    try:
+        return hashlib.sha256((shards / INDEX).read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(
+            f"{shards} holds neither LFW's photos (lfw/lfw or lfw/lfw.tar) nor shards that `python -m training pack` "
+            "wrote."
+        ) from error
+
+
+def unpack_shards(shards: Path, folder: Path) -> PreparedFaces:
+    """Writes the prepared faces of a folder of shards into `folder` and loads them.
+
+    Raises DataError if a shard or a crop is missing or damaged. `folder` then has no index, and does not count as
+    complete.
+    """
+    index = _load_index(shards)
     names: list[str] = index["names"]
     row_of = {name + SUFFIX: row for row, name in enumerate(names)}
     recipe = index["recipe"]
     side = recipe["size"] + 2 * recipe["margin"]
     folder.mkdir(parents=True, exist_ok=True)
-    crops = np.lib.format.open_memmap(
-        folder / "crops.npy", mode="w+", dtype=np.uint8, shape=(len(names), side, side, 3)
-    )
-    found = 0
+    crops = np.lib.format.open_memmap(folder / CROPS, mode="w+", dtype=np.uint8, shape=(len(names), side, side, 3))
+    found: set[int] = set()
     for shard in index["shards"]:
-        if not (shards / shard).is_file():
-            raise DataError(f"{shards / shard} is missing. Copy every shard that {INDEX} names.")
-        with tarfile.open(shards / shard) as archive:
-            for member in archive:
-                stream = archive.extractfile(member)
-                assert stream is not None
-                crops[row_of[member.name]] = np.array(Image.open(stream))
-                found += 1
-    if found != len(names):
-        raise DataError(f"{shards} holds {found} crops and names {len(names)}.")
+        for name, crop in _read_shard(shards / shard):
+            if name not in row_of or crop.shape != crops.shape[1:]:
+                raise DataError(f"{shards / shard} holds {name}, which does not fit {INDEX}. Copy the folder again.")
+            crops[row_of[name]] = crop
+            found.add(row_of[name])
+    if len(found) != len(names):
+        raise DataError(
+            f"The shards in {shards} hold {len(found)} crops, but {INDEX} lists {len(names)}. Copy the folder again."
+        )
     crops.flush()
     write_index(folder, recipe, names, index["missing"], index["landmarks"])
     return load_prepared(folder)
 
 
-def _write_shards(faces: PreparedFaces, rows: NDArray[np.int64], target: Path, most_bytes: int) -> Iterator[Path]:
-    """Yields each shard once it is whole."""
+def _load_index(shards: Path) -> dict[str, Any]:
+    path = shards / INDEX
+    if not path.is_file():
+        raise DataError(f"{shards} holds no {INDEX}. Name a folder that `python -m training pack` wrote.")
+    try:
+        index: dict[str, Any] = json.loads(path.read_text())
+        complete = index.keys() >= {"recipe", "names", "landmarks", "missing", "shards"}
+    except (OSError, ValueError, AttributeError):
+        complete = False
+    if not complete:
+        raise DataError(f"{path} is damaged or no index of shards. Copy the folder again.")
+    return index
+
+
+def _read_shard(path: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    if not path.is_file():
+        raise DataError(f"{path} is missing. Copy every shard that {INDEX} lists.")
+    try:
+        with tarfile.open(path, "r:") as archive:
+            for member in archive:
+                stream = archive.extractfile(member)
+                if stream is not None:
+                    yield member.name, np.array(Image.open(stream))
+    except (tarfile.TarError, UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise DataError(f"{path} is damaged. Copy it again.") from error
+
+
+def _write_shards(faces: PreparedFaces, rows: NDArray[np.int64], target: Path, max_bytes: int) -> Iterator[Path]:
+    """Yields each shard when it is complete."""
     archive: tarfile.TarFile | None = None
     path, size = target, 0
-    for number, (name, data) in enumerate(_encoded(faces, rows)):
-        needed = 512 + -(-len(data) // 512) * 512  # a header and whole blocks
-        if archive is None or size + needed > most_bytes - 10240:  # tar fills up its last record
+    for number, (name, data) in enumerate(_encode_crops(faces, rows)):
+        needed = TAR_BLOCK + -(-len(data) // TAR_BLOCK) * TAR_BLOCK  # a header and whole blocks
+        if archive is None or size + needed > max_bytes - TAR_RECORD:
             if archive is not None:
                 archive.close()
                 yield path
@@ -102,12 +148,12 @@ def _write_shards(faces: PreparedFaces, rows: NDArray[np.int64], target: Path, m
         yield path
 
 
-def _encoded(faces: PreparedFaces, rows: NDArray[np.int64]) -> Iterable[tuple[str, bytes]]:
+def _encode_crops(faces: PreparedFaces, rows: NDArray[np.int64]) -> Iterable[tuple[str, bytes]]:
     def encode(row: int) -> tuple[str, bytes]:
         stream = io.BytesIO()
         Image.fromarray(faces.crops[row]).save(stream, "PNG", compress_level=6)
         return faces.names[row], stream.getvalue()
 
     with ThreadPoolExecutor() as pool:
-        for start in range(0, len(rows), 512):  # so that at most so many wait in memory
+        for start in range(0, len(rows), 512):  # in chunks, so that only a few crops wait in memory
             yield from pool.map(encode, rows[start : start + 512].tolist())

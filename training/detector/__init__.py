@@ -1,1 +1,1 @@
-"""Finds the face detector's weights: `python -m training detector --help`."""
+"""Training and evaluation of the face detector: `python -m training detector --help`."""

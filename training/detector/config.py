@@ -1,122 +1,140 @@
-"""One training of the face detector: a TOML file as frozen dataclasses, every field checked."""
+"""The configs of the detector's two training runs: TOML files as frozen dataclasses, every field checked."""
 
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
+from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass as checked
 
-from training.config import STRICT, AugmentationConfig, CropConfig, TrainingConfig, load_checked
+from training.config import CONFIGS, STRICT, AugmentationConfig, CropConfig, TrainingConfig, load_toml
 
-CONFIG: Final = Path(__file__).parents[1] / "configs" / "detector" / "locator.toml"
-LANDMARKS: Final = CONFIG.with_name("landmarks.toml")
+LOCATOR_CONFIG: Final = CONFIGS / "detector" / "locator.toml"
+LANDMARK_CONFIG: Final = CONFIGS / "detector" / "landmarks.toml"
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @checked(frozen=True, config=STRICT)
 class SplitConfig:
-    """Whose photos train, by LFW's lists; `validation_share` of those people choose."""
+    """LFW's lists of the people who train and of those who test; `validation_share` of the former validate instead."""
 
     train_people: str
     test_people: str
-    validation_share: float
+    validation_share: Share
 
 
 @checked(frozen=True, config=STRICT)
 class PeopleConfig(SplitConfig):
-    """`least_score`: the teacher's, from which on a face counts as one; below it, the place is left out of the loss."""
+    """`least_score`: pseudo-labels below this score are ignored: neither a face nor background."""
 
-    least_score: float
+    least_score: Share
 
 
 @checked(frozen=True, config=STRICT)
 class CompositeConfig:
-    """Pictures of `size` pixels made of `grids` x `grids` photos, drawn alike. A face takes `least_share` to
-    `most_share` of its cell's side, turned by up to `rotation` degrees; smaller than `least_side` pixels, or less than
-    half inside, it is left out of the loss. `pictures`: of scikit-image, without a face. The others are chances."""
+    """Composites of `size` pixels a side, made of `grids` x `grids` photos; one of the grids is drawn for each.
 
-    size: int
-    grids: tuple[int, ...]
-    least_share: float
-    most_share: float
+    The side of a face is `least_share` to `most_share` of its cell's, and the face is rotated by up to `rotation`
+    degrees. Faces below `least_side` pixels, and faces less than half inside their cell, are ignored. The fields from
+    `empty` on are probabilities, but for `pictures`: scikit-image's files without a human face.
+    """
+
+    size: PositiveInt
+    grids: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    least_share: PositiveFloat
+    most_share: PositiveFloat
     rotation: float
     least_side: float
-    empty: float  # a cell without a face
-    turned: float  # a face on its side or its head, which is none: turning the photo is model/detector/orientation.py's affair
-    covered: float  # something before a part of a face
-    glasses: float
+    empty: Share  # a cell without a face
+    turned: Share  # a face on its side or upside down, which is background: the detector tries other orientations later
+    covered: Share  # an object in front of a face
+    glasses: Share
     pictures: tuple[str, ...]
-    faceless: float  # a background is part of one of `pictures`
+    faceless: Share  # a background from one of `pictures`
 
 
 @checked(frozen=True, config=STRICT)
-class LocatorConfig:
-    width: float
+class LocatorNetworkConfig:
+    """`width` scales the channels; the weights are those of the terms of the loss."""
+
+    width: PositiveFloat
     box_weight: float
     landmark_weight: float
 
 
 @checked(frozen=True, config=STRICT)
 class ScoreConfig:
-    """The detector's thresholds, 0..1; see model/detector/bundle.py and model/face.py. Chosen on held-out people with
-    `python -m training detector scores`."""
+    """The detector's thresholds, 0..1; see model/detector/bundle.py and model/face.py.
 
-    least: float
-    last: float
-    sure: float
-    turned: float
+    They are chosen on validation people with `python -m training detector scores`.
+    """
+
+    least: Share
+    last: Share
+    sure: Share
+    turned: Share
 
 
 @checked(frozen=True, config=STRICT)
 class AlignmentConfig:
-    """`scale`: how much larger a face should be in its crop than MTCNN's landmarks would have it; chosen on validation
-    people with `python -m training detector frames`."""
+    """`scale`: the size of a face in its crop, relative to its size with MTCNN's landmarks.
 
-    scale: float
+    It is chosen on validation people with `python -m training detector frames`.
+    """
+
+    scale: PositiveFloat
 
 
 @checked(frozen=True, config=STRICT)
 class DetectorConfig:
+    """The training and export of the locator."""
+
     name: str
     version: str
     people: PeopleConfig
     composites: CompositeConfig
-    network: LocatorConfig
+    network: LocatorNetworkConfig
     augmentation: AugmentationConfig
     training: TrainingConfig
-    batch: int
+    batch: PositiveInt
     scores: ScoreConfig
     alignment: AlignmentConfig
 
 
 @checked(frozen=True, config=STRICT)
 class GuessConfig:
-    """How wrong the landmarks are from which the refiner starts, as standard deviations: of the whole face in degrees,
-    as a share and in distances between the eyes, and of each landmark by itself. Photos are shrunk by 1 to `blocks`."""
+    """The errors of the landmarks that the refiner starts from, as standard deviations.
+
+    Of the whole face: `rotation` in degrees, `scale` as a share, `shift` in eye distances. Of each landmark: `each`, in
+    eye distances. Crops are shrunk by a factor of 1 to `blocks`.
+    """
 
     rotation: float
     scale: float
     shift: float
     each: float
-    blocks: int
+    blocks: PositiveInt
 
 
 @checked(frozen=True, config=STRICT)
 class LandmarkConfig:
+    """The training of the landmark refiner."""
+
     name: str
     version: str
     people: SplitConfig
     crops: CropConfig
-    width: float
+    width: PositiveFloat
     guess: GuessConfig
     augmentation: AugmentationConfig
     training: TrainingConfig
-    batch: int
+    batch: PositiveInt
 
 
 def load_detector_config(path: Path) -> DetectorConfig:
     """Raises ConfigError naming the field that is wrong."""
-    return load_checked(path, DetectorConfig)
+    return load_toml(path, DetectorConfig)
 
 
 def load_landmark_config(path: Path) -> LandmarkConfig:
     """Raises ConfigError naming the field that is wrong."""
-    return load_checked(path, LandmarkConfig)
+    return load_toml(path, LandmarkConfig)

@@ -1,7 +1,7 @@
-"""Training of the second look at each face: from landmarks that are somewhat wrong to those of the teacher.
+"""Training of the landmark refiner, which corrects the five landmarks of a face that was found.
 
-Whatever found the face, only its landmarks come in, so these are drawn about the true ones, and the refiner is trained
-by itself.
+The refiner does not depend on the locator: it gets landmarks from whatever detector found the face. So it is trained by
+itself, on pseudo-labels that are perturbed at random.
 """
 
 import math
@@ -14,134 +14,133 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.tensorboard import SummaryWriter
 
 from model.alignment import similarity_transform
 from model.detector.landmark_refiner import LandmarkRefiner
 from training.config import CropConfig
-from training.data.augmentation import disturb
-from training.data.crops import PreparedFaces, margined_template
-from training.data.splits import rows_of
-from training.detector.composites.composer import MIRRORED
+from training.data.augmentation import augment_photometric
+from training.data.crops import template_with_margin
+from training.data.errors import DataError
+from training.data.prepared_faces import PreparedFaces
+from training.data.splits import select_rows
+from training.detector.composites.composer import MIRRORED_ORDER
 from training.detector.config import GuessConfig, LandmarkConfig
-from training.optimization.checkpoint import TrainingState
-from training.optimization.distributed import Team, pick_device
-from training.optimization.progress import bar
+from training.optimization.distributed import pick_device
+from training.optimization.loop import TrainingLoop
 
-EXACT: Final = 0.02  # distances between the eyes within which an error weighs less and less
+SMOOTH_L1_BETA: Final = 0.02  # eye distances
 
 
 @dataclass(frozen=True)
-class Guesses:
-    """A batch: the photos around faces, float (B, 3, H, W), landmarks to start from and the true ones, (B, 10)."""
+class RefinerBatch:
+    """Photos around faces, float (B, 3, H, W), and the landmarks to start from and to find, (B, 10) in pixels."""
 
     pixels: Tensor
-    start: Tensor
-    true: Tensor
+    initial: Tensor
+    target: Tensor
 
     def error(self, landmarks: Tensor) -> Tensor:
-        """Of landmarks (B, 10), each coordinate, in distances between the eyes."""
-        eyes: Tensor = torch.linalg.vector_norm(self.true[:, 2:4] - self.true[:, :2], dim=1, keepdim=True)
-        return (landmarks - self.true) / eyes
+        """The error of each coordinate of landmarks (B, 10), in eye distances."""
+        eye_distance: Tensor = torch.linalg.vector_norm(self.target[:, 2:4] - self.target[:, :2], dim=1, keepdim=True)
+        return (landmarks - self.target) / eye_distance
 
 
 def train_refiner(
-    config: LandmarkConfig, faces: PreparedFaces, learned: frozenset[str], held_out: frozenset[str], run: Path
+    config: LandmarkConfig, faces: PreparedFaces, training: frozenset[str], validation: frozenset[str], run: Path
 ) -> Path:
-    """Trains on the crops of the people `learned`, or resumes where `run` left off. Writes last.pt and best.pt (the
-    averaged weights of the best validation: the mean error on the people `held_out`); returns the latter's path."""
+    """Trains on the crops of the people `training`, or resumes `run`. Returns the path of best.pt.
+
+    The score of a validation is 1 less the mean landmark error on the people `validation`. Raises ConfigError if `run`
+    was made with another config, and DataError if either group has no crops.
+    """
     device = pick_device()
-    settings = config.training
-    torch.manual_seed(settings.seed)
+    torch.manual_seed(config.training.seed)
     refiner = LandmarkRefiner(config.width).to(device)
-    state = TrainingState(refiner, config, Team())
-    run.mkdir(parents=True, exist_ok=True)
-    state.resume(run / "last.pt", device)
-    true = torch.from_numpy(true_landmarks(faces, config.crops))
-    rows, others = rows_of(faces.people, learned), rows_of(faces.people, held_out)
+    loop = TrainingLoop(refiner, config, run, device)
+    landmarks = torch.from_numpy(crop_landmarks(faces, config.crops))
+    rows, held_out = select_rows(faces.people, training), select_rows(faces.people, validation)
+    if not (len(rows) and len(held_out)):
+        raise DataError("The training or the validation people have no crops. Check the photos and the lists.")
     crops = torch.from_numpy(np.ascontiguousarray(faces.crops[rows]))  # (N, T, T, 3), in memory
-    log = SummaryWriter(str(run), purge_step=state.step)
-    generator = torch.Generator()
-    with bar(settings.steps, state.step) as advance:
-        while state.step < settings.steps and state.stale < settings.patience:
-            generator.manual_seed(settings.seed * 1_000_003 + state.step)
-            chosen = torch.randint(len(crops), (config.batch,), generator=generator)
-            batch = guesses(crops[chosen].to(device), true[rows][chosen].to(device), config.guess, generator)
-            refiner.train()
-            seen = disturb(refiner.crops(batch.pixels, batch.start), config.augmentation, generator)
-            with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
-                apart = refiner.apart(seen)
-            error = batch.error(refiner.back(apart.float(), batch.start))
-            loss = F.smooth_l1_loss(error, torch.zeros_like(error), beta=EXACT)
-            state.descend(loss)
-            log.add_scalar("loss", loss.item(), state.step)
-            if state.step % settings.validate_every == 0 or state.step == settings.steps:
-                figures = validate(state.average, faces.crops[others], true[others], config.guess, device)
-                state.keep(figures, run)
-                for name, value in figures.items():
-                    log.add_scalar(f"validation/{name}", value, state.step)
-            advance(len(chosen), loss.item(), state.best)
-    log.close()
-    return run / "best.pt"
+    targets = landmarks[rows]
+
+    def compute_loss(step: int, generator: torch.Generator) -> Tensor:
+        chosen = torch.randint(len(crops), (config.batch,), generator=generator)
+        batch = make_batch(crops[chosen].to(device), targets[chosen].to(device), config.guess, generator)
+        inputs = refiner.crop_faces(batch.pixels, batch.initial)
+        inputs = augment_photometric(inputs, config.augmentation, generator)
+        with loop.autocast():
+            offsets = refiner.offsets(inputs)
+        error = batch.error(refiner.to_photo(offsets.float(), batch.initial))
+        return F.smooth_l1_loss(error, torch.zeros_like(error), beta=SMOOTH_L1_BETA)
+
+    def validate_averaged(averaged: LandmarkRefiner) -> dict[str, float]:
+        return validate(averaged, faces.crops[held_out], landmarks[held_out], config.guess, device)
+
+    return loop.run(compute_loss, validate_averaged, config.batch)
 
 
-def true_landmarks(faces: PreparedFaces, config: CropConfig) -> NDArray[np.float32]:
-    """Where the teacher's landmarks lie in the crops, (N, 10) in their pixels."""
-    template = margined_template(config)
-    placed = []
+def crop_landmarks(faces: PreparedFaces, config: CropConfig) -> NDArray[np.float32]:
+    """Returns the landmarks in pixels of the crops instead of the photos, (N, 10)."""
+    template = template_with_margin(config)
+    in_crops = []
     for landmarks in faces.landmarks:
         linear = similarity_transform(landmarks, template)
-        placed.append((landmarks @ linear[:, :2].T + linear[:, 2]).ravel())
-    return np.array(placed, np.float32)
+        in_crops.append((landmarks @ linear[:, :2].T + linear[:, 2]).ravel())
+    return np.array(in_crops, np.float32)
 
 
-def guesses(crops: Tensor, true: Tensor, config: GuessConfig, generator: torch.Generator) -> Guesses:
-    """Crops, uint8 (B, T, T, 3), and their landmarks (B, 10) -> a batch: at one size drawn for all, each mirrored or
-    not, its landmarks wrong by chance."""
+def make_batch(crops: Tensor, landmarks: Tensor, config: GuessConfig, generator: torch.Generator) -> RefinerBatch:
+    """Makes a batch of crops, uint8 (B, T, T, 3), with their landmarks (B, 10).
+
+    The crops are shrunk by one random factor. Each is mirrored or not, and its initial landmarks are perturbed.
+    """
     count, side = len(crops), crops.shape[1]
     blocks = int(torch.randint(1, config.blocks + 1, (), generator=generator))
     mirrored = (torch.rand(count, 1, 1, generator=generator) < 0.5).to(crops.device)
     pixels = crops.permute(0, 3, 1, 2)
     pixels = torch.where(mirrored[..., None], pixels.flip(3), pixels).float()
     pixels = F.avg_pool2d(pixels, blocks)  # (B, 3, T / blocks, T / blocks)
-    points = true.view(count, 5, 2)
-    turned = torch.stack([side - points[:, :, 0], points[:, :, 1]], dim=2)[:, torch.from_numpy(MIRRORED)]
-    points = torch.where(mirrored, turned, points)
-    eyes = (points[:, 1:2] - points[:, :1]).norm(dim=2, keepdim=True)  # (B, 1, 1)
+    points = landmarks.view(count, 5, 2)
+    mirror_image = torch.stack([side - points[:, :, 0], points[:, :, 1]], dim=2)[:, torch.from_numpy(MIRRORED_ORDER)]
+    points = torch.where(mirrored, mirror_image, points)
+    eye_distance = (points[:, 1:2] - points[:, :1]).norm(dim=2, keepdim=True)  # (B, 1, 1)
 
     def normal(*shape: int) -> Tensor:
         return torch.randn(count, *shape, generator=generator).to(crops.device)
 
-    # Some are hardly wrong, a few are very much so.
-    much = torch.exp(0.5 * normal(1, 1))
-    angle = normal(1) * config.rotation * (math.pi / 180) * much[:, :, 0]  # (B, 1)
-    scale = 1 + normal(1, 1) * config.scale * much
-    turn = torch.stack([torch.cos(angle), -torch.sin(angle), torch.sin(angle), torch.cos(angle)], -1).view(count, 2, 2)
-    middle = points.mean(dim=1, keepdim=True)
-    shift = (normal(1, 2) * config.shift + normal(5, 2) * config.each) * much * eyes
-    start = (points - middle) @ turn * scale + middle + shift
-    return Guesses(pixels, (start / blocks).flatten(1), (points / blocks).flatten(1))
+    # Heavy-tailed: most landmarks are slightly wrong, a few are very wrong.
+    strength = torch.exp(0.5 * normal(1, 1))
+    angle = normal(1) * config.rotation * (math.pi / 180) * strength[:, :, 0]  # (B, 1)
+    scale = 1 + normal(1, 1) * config.scale * strength
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    rotation = torch.stack([cos, -sin, sin, cos], -1).view(count, 2, 2)
+    centre = points.mean(dim=1, keepdim=True)
+    shift = (normal(1, 2) * config.shift + normal(5, 2) * config.each) * strength * eye_distance
+    initial = (points - centre) @ rotation * scale + centre + shift
+    return RefinerBatch(pixels, (initial / blocks).flatten(1), (points / blocks).flatten(1))
 
 
 @torch.inference_mode()
 def validate(
     refiner: torch.nn.Module,
     crops: NDArray[np.uint8],
-    true: Tensor,
+    landmarks: Tensor,
     config: GuessConfig,
     device: torch.device,
-    batch: int = 512,
+    batch_size: int = 512,
 ) -> dict[str, float]:
-    """The mean distance of a landmark, in distances between the eyes, and that of what came in; guesses always the
-    same."""
+    """Measures the mean landmark error in eye distances, before and after refinement. The perturbations are fixed."""
     refiner.eval()
     generator = torch.Generator().manual_seed(0)
     before: list[Tensor] = []
     after: list[Tensor] = []
-    for first in range(0, len(crops), batch):
-        some = torch.from_numpy(np.ascontiguousarray(crops[first : first + batch])).to(device)
-        each = guesses(some, true[first : first + batch].to(device), config, generator)
-        for landmarks, errors in ((each.start, before), (refiner(each.pixels, each.start), after)):
-            errors.append(each.error(landmarks).view(-1, 5, 2).norm(dim=2).mean(dim=1))
+    for first in range(0, len(crops), batch_size):
+        rows = slice(first, first + batch_size)
+        pixels = torch.from_numpy(np.ascontiguousarray(crops[rows])).to(device)
+        batch = make_batch(pixels, landmarks[rows].to(device), config, generator)
+        refined = refiner(batch.pixels, batch.initial)
+        for points, errors in ((batch.initial, before), (refined, after)):
+            errors.append(batch.error(points).view(-1, 5, 2).norm(dim=2).mean(dim=1))
     error = torch.cat(after).mean().item()
     return {"score": 1 - error, "error": error, "error_before": torch.cat(before).mean().item()}

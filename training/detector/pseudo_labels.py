@@ -1,4 +1,4 @@
-"""The faces that the teacher, MTCNN, finds on whole photos: what the detector learns from and is measured against."""
+"""Pseudo-labels: the faces that MTCNN finds on whole photos. The locator learns from them and is compared with them."""
 
 import json
 import multiprocessing
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -16,47 +17,70 @@ from rich.progress import track
 from model.detector.mtcnn import MtcnnDetector
 from model.errors import PhotoError
 from model.images import Pixels, decode_image
-from training.data.photos import DataError, Photo
+from training.data.errors import DataError
+from training.data.photos import Photo, hash_photos
 
-FACE = 15  # values: left, top, right, bottom, score, five x and y
+FACE_VALUES: Final = 15  # left, top, right, bottom, score, x and y of five landmarks
+
+Rows = list[list[float]]  # the faces of one photo, FACE_VALUES numbers each
 
 
 @dataclass(frozen=True)
-class TaughtPhotos:
-    """Whole photos, and the faces on each: (F, 15) in pixels, box, score, landmarks in model/face.py's order."""
+class LabelledPhotos:
+    """Whole photos and the faces on each: float32 (F, 15) in pixels, see FACE_VALUES; landmarks as in model/face.py."""
 
     photos: tuple[Photo, ...]
     faces: tuple[NDArray[np.float32], ...]
 
-    def of(self, people: frozenset[str]) -> "TaughtPhotos":
-        """Those of these people."""
-        chosen = [row for row, photo in enumerate(self.photos) if photo.person in people]
-        return TaughtPhotos(tuple(self.photos[row] for row in chosen), tuple(self.faces[row] for row in chosen))
+    def __len__(self) -> int:
+        return len(self.photos)
 
-    def pixels(self, row: int) -> Pixels:
-        """uint8 (H, W, 3)."""
-        return decode_image(self.photos[row].read())
+    def of_people(self, people: frozenset[str]) -> "LabelledPhotos":
+        """Returns the photos of these people."""
+        rows = [row for row, photo in enumerate(self.photos) if photo.person in people]
+        return LabelledPhotos(tuple(self.photos[row] for row in rows), tuple(self.faces[row] for row in rows))
+
+    def decode(self, row: int) -> Pixels:
+        """Returns one photo, uint8 (H, W, 3). Raises DataError naming the photo if it cannot be decoded."""
+        try:
+            return decode_image(self.photos[row].read())
+        except PhotoError as error:
+            raise DataError(f"{self.photos[row].name}: {error} Replace or remove the photo.") from error
 
 
-def teach(photos: Sequence[Photo], target: Path, workers: int | None = None) -> TaughtPhotos:
-    """Runs the teacher over every photo that decodes, in parallel, and writes its faces to `target`; or reads them
-    where they are already. Raises DataError where they are of other photos."""
-    if target.is_file():
+def pseudo_label(photos: Sequence[Photo], target: Path, workers: int | None = None) -> LabelledPhotos:
+    """Runs MTCNN over the photos, in parallel, and writes its faces to `target`; reads `target` if it exists.
+
+    A photo that cannot be decoded gets no face. Raises DataError if `target` is damaged or belongs to other photos, be
+    it photos of the same names.
+    """
+    content = hash_photos(photos)
+    faces = _read(target, content) if target.is_file() else _detect_all(photos, content, target, workers)
+    return LabelledPhotos(tuple(photos), tuple(np.array(rows, np.float32).reshape(-1, FACE_VALUES) for rows in faces))
+
+
+def _read(target: Path, content: str) -> list[Rows]:
+    try:
         saved = json.loads(target.read_text())
-        if saved["photos"] != [photo.name for photo in photos] or saved["teacher"] != MtcnnDetector.name:
-            raise DataError(f"{target} is of other photos or another teacher. Delete it to make it anew.")
-    else:
-        # Spawned: forking a process in which torch has started threads can hang.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers or os.cpu_count(), mp_context=context, initializer=_start_worker) as pool:
-            answers = pool.map(_faces_of, photos, chunksize=50)
-            faces = list(track(answers, f"Teaching {len(photos):,} photos", total=len(photos)))
-        saved = {"teacher": MtcnnDetector.name, "photos": [photo.name for photo in photos], "faces": faces}
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_suffix(".partial")
-        partial.write_text(json.dumps(saved))
-        partial.replace(target)
-    return TaughtPhotos(tuple(photos), tuple(np.array(faces, np.float32).reshape(-1, FACE) for faces in saved["faces"]))
+        labelled, detector, faces = saved["content"], saved["detector"], list(saved["faces"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{target} does not hold pseudo-labels. Delete it to make them again.") from error
+    if labelled != content or detector != MtcnnDetector.name:
+        raise DataError(f"{target} belongs to other photos or another detector. Delete it to make it again.")
+    return faces
+
+
+def _detect_all(photos: Sequence[Photo], content: str, target: Path, workers: int | None) -> list[Rows]:
+    # Spawned: forking a process in which torch has started threads can hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers or os.cpu_count(), mp_context=context, initializer=_start_worker) as pool:
+        results = pool.map(_detect, photos, chunksize=50)
+        faces = list(track(results, f"Labelling {len(photos):,} photos", total=len(photos)))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".partial")
+    partial.write_text(json.dumps({"detector": MtcnnDetector.name, "content": content, "faces": faces}))
+    partial.replace(target)
+    return faces
 
 
 _detector: MtcnnDetector | None = None
@@ -68,11 +92,11 @@ def _start_worker() -> None:
     _detector = MtcnnDetector(min_face=20)
 
 
-def _faces_of(photo: Photo) -> list[list[float]]:
+def _detect(photo: Photo) -> Rows:
     assert _detector is not None
     try:
         image = decode_image(photo.read())
     except PhotoError:
         return []
-    found = _detector.detect(image)
-    return [[round(float(value), 2) for value in (*face.box, face.score, *face.landmarks.flatten())] for face in found]
+    faces = _detector.detect(image)
+    return [[round(float(value), 2) for value in (*face.box, face.score, *face.landmarks.flatten())] for face in faces]

@@ -1,4 +1,4 @@
-"""What the detector is worth beside MTCNN: faces found and made up, landmarks, what the encoder makes of them, time."""
+"""The locator measured beside MTCNN: faces found, landmark errors, verification with either detector, and time."""
 
 import time
 from collections.abc import Sequence
@@ -12,59 +12,72 @@ import torch
 from PIL import Image
 from rich.progress import track
 
+from model.detector.factory import DetectorKind, open_detector
 from model.detector.mtcnn import MtcnnDetector
-from model.detector.orientation import DetectorKind, open_detector
 from model.encoder.bundle import Bundle
 from model.face import FaceDetector
 from model.images import Pixels
 from training.data.crops import prepare_folder
-from training.data.photos import lfw_photos
-from training.detector.metrics import Faces, compare
-from training.detector.photo_sets import Source
-from training.detector.pseudo_labels import FACE, TaughtPhotos
-from training.evaluation.embeddings import score
-from training.evaluation.lfw import compare as compare_pairs
-from training.provenance import machine
+from training.data.lfw import lfw_photo_source
+from training.detector.metrics import Detections, compare_with_labels
+from training.detector.photo_sets import PhotoSet
+from training.detector.pseudo_labels import FACE_VALUES
+from training.evaluation.embeddings import embed_people
+from training.evaluation.lfw import compare_tar
+from training.provenance import describe_machine
 
 SIDES: Final = (250, 640, 1920)  # pixels of the photos that are timed
+TIMED_PHOTOS: Final = 12
 THREADS: Final = (1, 2)
 FMR: Final = 1e-3
-# Of MTCNN, on the photo's long side in pixels: the service's, and a smaller one.
-CAPS: Final = (640, 320)
+MTCNN_MAX_SIDES: Final = (640, 320)  # pixels to which MTCNN scales a photo: the service's choice, and a faster one
 
 
-def find(detector: FaceDetector, taught: TaughtPhotos, what: str) -> list[Faces]:
-    """The faces (F, 15) that it finds on each photo as it is."""
-    return [
-        rows_of(detector, taught.pixels(row)) for row in track(range(len(taught.photos)), f"{detector.name}: {what}")
-    ]
+def measure_detectors(
+    photo_sets: Sequence[PhotoSet], bundle: Bundle, people: frozenset[str], data: Path, build: Path, command: str
+) -> dict[str, Any]:
+    """Returns the whole report, as the detector's file stores it. The photos of the first set are timed.
+
+    `people`: LFW's test people, for the verification with `bundle`.
+    """
+    timed = photo_sets[0].labels
+    step = max(len(timed) // TIMED_PHOTOS, 1)
+    return {
+        "command": command,
+        "machine": describe_machine(),
+        "times": measure_times([timed.decode(row) for row in range(0, len(timed), step)]),
+        "verification": measure_verification(bundle, people, data, build),
+        "sources": measure_photo_sets(photo_sets),
+    }
 
 
-def rows_of(detector: FaceDetector, image: Pixels) -> Faces:
-    """The faces that it finds on one photo, (F, 15)."""
+def detect_rows(detector: FaceDetector, image: Pixels) -> Detections:
+    """Returns the faces of one photo as an array (F, 15)."""
     rows = [[*face.box, face.score, *face.landmarks.ravel()] for face in detector.detect(image)]
-    return np.array(rows, np.float32).reshape(-1, FACE)
+    return np.array(rows, np.float32).reshape(-1, FACE_VALUES)
 
 
-def report_sources(sources: Sequence[Source]) -> list[dict[str, Any]]:
-    """Of each source and detector: `Measured`, and on how many photos a face was found."""
+def measure_photo_sets(photo_sets: Sequence[PhotoSet]) -> list[dict[str, Any]]:
+    """Returns the detection metrics of each set and detector, and the number of photos with a detected face."""
     lines = []
-    for source in sources:
+    for photos in photo_sets:
         for kind in DetectorKind:
-            found = find(open_detector(kind), source.taught, source.name)
-            measured = compare(found, source.taught.faces, least_score=0.0)
-            with_face = sum(len(faces) > 0 for faces in found)
-            about = {"source": source.name, "truth": source.truth, "detector": kind.value}
-            lines.append({**about, **asdict(measured), "photos_with_a_face": with_face})
+            detector = open_detector(kind)
+            rows = track(range(len(photos.labels)), f"{detector.name}: {photos.name}")
+            detections = [detect_rows(detector, photos.labels.decode(row)) for row in rows]
+            metrics = compare_with_labels(detections, photos.labels.faces, least_score=0.0)
+            with_face = sum(len(faces) > 0 for faces in detections)
+            header = {"source": photos.name, "truth": photos.truth, "detector": kind.value}
+            lines.append({**header, **asdict(metrics), "photos_with_a_face": with_face})
     return lines
 
 
-def report_verification(bundle: Bundle, people: frozenset[str], data: Path, build: Path) -> dict[str, Any]:
-    """What the encoder makes of the crops of either detector: every pair of these people's photos; and how many of all
-    of LFW's photos show nobody to it."""
-    crops = {kind: prepare_folder(lfw_photos(data), bundle.metadata.crop_size, build, kind) for kind in DetectorKind}
-    pairs = {kind: score(bundle, crops[kind], people).all_pairs() for kind in DetectorKind}
-    difference = compare_pairs(pairs[DetectorKind.MTCNN], pairs[DetectorKind.LOCATOR])[FMR]
+def measure_verification(bundle: Bundle, people: frozenset[str], data: Path, build: Path) -> dict[str, Any]:
+    """Returns the TAR over all pairs of these people with either detector, and how many LFW photos each cannot use."""
+    photos = lfw_photo_source(data)
+    crops = {kind: prepare_folder(photos, bundle.metadata.crop_size, build, kind) for kind in DetectorKind}
+    pairs = {kind: embed_people(bundle, crops[kind], people).all_pairs() for kind in DetectorKind}
+    difference = compare_tar(pairs[DetectorKind.MTCNN], pairs[DetectorKind.LOCATOR])[FMR]
     return {
         "bundle": bundle.metadata.name,
         "fmr": FMR,
@@ -75,44 +88,30 @@ def report_verification(bundle: Bundle, people: frozenset[str], data: Path, buil
     }
 
 
-def report_times(photos: Sequence[Pixels], repeats: int = 3) -> list[dict[str, Any]]:
-    """Median milliseconds a photo of each size, by threads: the photos are scaled to squares of SIDES pixels."""
+def measure_times(photos: Sequence[Pixels], repeats: int = 3) -> list[dict[str, Any]]:
+    """Returns the median milliseconds per photo, for squares of SIDES pixels and for each number of THREADS."""
     locator = open_detector()
-    mtcnns = {cap: MtcnnDetector(max_side=cap) for cap in CAPS}
-    before, lines = torch.get_num_threads(), []
+    mtcnns = {max_side: MtcnnDetector(max_side=max_side) for max_side in MTCNN_MAX_SIDES}
+    threads_before, lines = torch.get_num_threads(), []
     try:
         for threads in THREADS:
             torch.set_num_threads(threads)
             for side in SIDES:
-                scaled = [np.array(Image.fromarray(photo).resize((side, side))) for photo in photos]
-                taken = {"locator": _milliseconds(locator, scaled, repeats)}
-                taken |= {f"mtcnn_{cap}": _milliseconds(each, scaled, repeats) for cap, each in mtcnns.items()}
-                lines.append({"side": side, "threads": threads, **taken})
+                resized = [np.array(Image.fromarray(photo).resize((side, side))) for photo in photos]
+                times = {"locator": _median_milliseconds(locator, resized, repeats)}
+                for max_side, mtcnn in mtcnns.items():
+                    times[f"mtcnn_{max_side}"] = _median_milliseconds(mtcnn, resized, repeats)
+                lines.append({"side": side, "threads": threads, **times})
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads_before)
     return lines
 
 
-def _milliseconds(detector: FaceDetector, photos: Sequence[Pixels], repeats: int) -> float:
+def _median_milliseconds(detector: FaceDetector, photos: Sequence[Pixels], repeats: int) -> float:
     detector.detect(photos[0])  # warms up
-    taken = []
+    times = []
     for photo in list(photos) * repeats:
         start = time.perf_counter()
         detector.detect(photo)
-        taken.append((time.perf_counter() - start) * 1000)
-    return median(taken)
-
-
-def report(
-    sources: Sequence[Source], bundle: Bundle, people: frozenset[str], data: Path, build: Path, command: str
-) -> dict[str, Any]:
-    """All of it, as it goes into the detector's file."""
-    test = sources[0].taught
-    timed = [test.pixels(row) for row in range(0, len(test.photos), len(test.photos) // 12)]
-    return {
-        "command": command,
-        "machine": machine(),
-        "times": report_times(timed),
-        "verification": report_verification(bundle, people, data, build),
-        "sources": report_sources(sources),
-    }
+        times.append((time.perf_counter() - start) * 1000)
+    return median(times)

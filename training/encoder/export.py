@@ -1,7 +1,8 @@
-"""The best checkpoint -> a bundle that tells how it came about."""
+"""Exports the best checkpoint as a bundle that records how it was trained."""
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 import torch
 
@@ -9,48 +10,50 @@ from model import alignment
 from model.alignment import chip_template
 from model.encoder.bundle import SCHEMA, Bundle, BundleMetadata, create_bundle, find_bundle, load_bundle
 from training.config import Config
-from training.data.crops import PreparedFaces
-from training.data.splits import Split, rows_of
-from training.encoder.factory import best_encoder
-from training.provenance import machine
+from training.data.prepared_faces import PreparedFaces
+from training.data.splits import Split, select_rows
+from training.encoder.factory import load_best_encoder
+from training.provenance import describe_machine
 
-STARTS = {
+INITIAL_WEIGHTS: Final = {
     "random": "random weights",
     "dlib": "dlib_face_recognition_resnet_model_v1 (Davis King, public domain CC0): about 3 million faces of 7,485 "
     "people from FaceScrub, VGG and other sources, LFW's people removed by its author",
 }
-DATA = {
+DATA_SOURCES: Final = {
     "lfw": "Labeled Faces in the Wild (Huang et al. 2007), training people",
     "celeba-training": "CelebA (Liu et al. 2015; NON-COMMERCIAL research), training and validation partitions",
 }
-LICENCES = {
+LICENCES: Final = {
     "lfw": "LFW: a research benchmark of press photos of public figures",
     "celeba-training": "CelebA: NON-COMMERCIAL research only",
 }
 
 
-def learned_from(config: Config) -> str:
-    """The data whose people train, in words."""
+def describe_data_sources(config: Config) -> str:
+    """The training data of a config, in words."""
     if not config.data.train_people:
         return "Omniglot's background set (Lake et al. 2015)"
-    return "; ".join(DATA.get(source, source) for source in ("lfw", *config.data.more))
+    return "; ".join(DATA_SOURCES.get(source, source) for source in ("lfw", *config.data.more))
 
 
-def started_from(start: str) -> str:
-    """Where a config's starting weights come from, in words. Raises BundleError where they are a bundle's and there is
-    none of that name."""
-    if start in STARTS:
-        return STARTS[start]
-    teacher = load_bundle(find_bundle(start)).metadata
-    before = teacher.training["started_from"]
-    return f"the bundle {start} (encoder id {teacher.encoder_id[:16]}), which started from {before}"
+def describe_initial_weights(start: str) -> str:
+    """The initial weights of a config (`network.start`), in words. Raises BundleError if there is no such bundle."""
+    if start in INITIAL_WEIGHTS:
+        return INITIAL_WEIGHTS[start]
+    metadata = load_bundle(find_bundle(start)).metadata
+    origin = metadata.training["started_from"]
+    return f"the bundle {start} (encoder id {metadata.encoder_id[:16]}), which started from {origin}"
 
 
-def export(config: Config, faces: PreparedFaces, split: Split, run: Path, target: Path, command: str) -> Bundle:
-    """Writes the bundle, not calibrated yet. Raises ConfigError without a checkpoint of this config."""
-    encoder, saved = best_encoder(config, run)
+def export_bundle(config: Config, faces: PreparedFaces, split: Split, run: Path, target: Path, command: str) -> Bundle:
+    """Writes the best weights of a run as a bundle, not calibrated yet, to `target`.
+
+    `command` is what made it. Raises ConfigError if there is no readable checkpoint of this config.
+    """
+    encoder, saved = load_best_encoder(config, run)
     sources = ("lfw", *config.data.more)
-    photos = {part: len(rows_of(faces.people, getattr(split, part))) for part in ("training", "validation")}
+    photos = {part: len(select_rows(faces.people, getattr(split, part))) for part in ("training", "validation")}
     metadata = BundleMetadata(
         schema=SCHEMA,
         name=config.name,
@@ -65,15 +68,15 @@ def export(config: Config, faces: PreparedFaces, split: Split, run: Path, target
         training={
             "command": command,
             "config": asdict(config),
-            "data": learned_from(config),
-            "started_from": started_from(config.network.start),
+            "data": describe_data_sources(config),
+            "started_from": describe_initial_weights(config.network.start),
             "licence": "; ".join(LICENCES.get(source, f"{source}: its owner's") for source in sources),
             "people": {"training": len(split.training), "validation": len(split.validation)},
             "photos": photos,
             "detector": faces.detector,
             "best_step": saved["step"],
             "seconds": round(saved["seconds"]),
-            "machine": machine(),
+            "machine": describe_machine(),
             "validation": saved["history"][-1],
         },
         git_commit=saved["commit"],

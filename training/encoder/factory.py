@@ -1,4 +1,4 @@
-"""The network that a config trains: new, or as a run left it at its best; and what it is drawn to."""
+"""The network, the loss and the distillation targets of a config."""
 
 from pathlib import Path
 from typing import Any
@@ -11,25 +11,89 @@ from torch import Tensor, nn
 from model.encoder.bundle import find_bundle, load_bundle
 from model.encoder.network import SiameseEncoder, build_encoder
 from training.config import Config, ConfigError
-from training.data.crops import PreparedFaces
-from training.encoder.distillation import Embedder, anchors
-from training.encoder.initial_weights import find_dlib_weights, load_dlib_weights, read_dlib_weights
+from training.data.prepared_faces import PreparedFaces
+from training.encoder.distillation import Embedder, compute_targets
+from training.encoder.initial_weights import copy_dlib_weights, find_dlib_weights, read_dlib_weights
 from training.encoder.losses import ContrastiveLoss
 from training.encoder.siamese_head import PairCrossEntropy, PaperVerifier
-from training.optimization.checkpoint import best_checkpoint
+from training.optimization.checkpoint import BEST, load_best_checkpoint, load_weights
 
 Encoder = SiameseEncoder | PaperVerifier
 
 
-def new_encoder(config: Config) -> Encoder:
-    """The config's network with its starting weights: random ones from torch's current seed, dlib's, or a bundle's.
-    Raises ConfigError where the bundle's do not fit, BundleError where there is none."""
+def create_encoder(config: Config) -> Encoder:
+    """The config's network with its initial weights: random (from torch's current seed), dlib's, or a bundle's.
+
+    Raises ConfigError if the network cannot be built or the weights do not fit it, BundleError if there is no such
+    bundle, and DataError if dlib's weights are not installed.
+    """
+    network = config.network
+    if config.loss.kind == "cross_entropy" and (network.architecture, network.start) != ("paper", "random"):
+        raise ConfigError(
+            'The cross-entropy loss needs the paper\'s network with random weights. Set architecture = "paper" and '
+            'start = "random" in [network].'
+        )
+    try:
+        encoder = _build(config)
+    except ValueError as error:
+        raise ConfigError(f"The network of {config.name} cannot be built: {error}. Change [network].") from error
+    if isinstance(encoder, PaperVerifier) or network.start == "random":
+        return encoder
+    try:
+        if network.start == "dlib":
+            copy_dlib_weights(encoder, read_dlib_weights(find_dlib_weights()))
+        else:
+            encoder.load_state_dict(load_bundle(find_bundle(network.start)).module.state_dict())
+    except (RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"The weights of {network.start} do not fit this network: {error}. Change start or architecture in "
+            "[network]."
+        ) from error
+    return encoder
+
+
+def load_best_encoder(config: Config, run: Path) -> tuple[Encoder, dict[str, Any]]:
+    """The best weights of a run, in evaluation mode, and the rest of its checkpoint (see `load_best_checkpoint`).
+
+    Raises ConfigError if there is no readable checkpoint of this config.
+    """
+    saved = load_best_checkpoint(config, run, "python -m training train")
+    encoder = create_encoder(config)
+    load_weights(encoder, saved.pop("encoder"), run / BEST)
+    return encoder.eval(), saved
+
+
+def create_loss(config: Config, encoder: Encoder) -> nn.Module:
+    """The loss of the config: embeddings (B, D) and labels (B,) -> a scalar."""
+    return PairCrossEntropy(encoder) if isinstance(encoder, PaperVerifier) else ContrastiveLoss(config.loss)
+
+
+def create_distillation_targets(
+    encoder: Encoder,
+    faces: PreparedFaces,
+    rows: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    config: Config,
+    device: torch.device,
+) -> Tensor | None:
+    """The distillation targets (N, D) of these rows, whose people have these labels (N,); None if the config has no
+    distillation.
+
+    They come from `encoder`, which must still have its initial weights, or from the bundle that it starts from.
+    """
+    if not config.loss.distillation_weight:
+        return None
+    source: Embedder = encoder.eval()
+    if config.network.start not in ("random", "dlib"):
+        source = load_bundle(find_bundle(config.network.start), str(device)).module
+    return compute_targets(source, faces.without_margin(rows), labels, config.loss.distillation_own_share, device)
+
+
+def _build(config: Config) -> Encoder:
     network = config.network
     if config.loss.kind == "cross_entropy":
-        if (network.architecture, network.start) != ("paper", "random"):
-            raise ConfigError("The paper's loss is for its own network from random weights: architecture paper.")
         return PaperVerifier(config.crops.size, network.width, network.hidden, network.dropout)
-    encoder = build_encoder(
+    return build_encoder(
         network.architecture,
         config.crops.size,
         network.embedding_dim,
@@ -39,41 +103,3 @@ def new_encoder(config: Config) -> Encoder:
         network.mirror,
         network.side,
     )
-    if network.start == "dlib":
-        load_dlib_weights(encoder, read_dlib_weights(find_dlib_weights()))
-    elif network.start != "random":
-        try:
-            encoder.load_state_dict(load_bundle(find_bundle(network.start)).module.state_dict())
-        except RuntimeError as error:
-            raise ConfigError(f"The weights of {network.start} do not fit this network: {error}") from error
-    return encoder
-
-
-def best_encoder(config: Config, run: Path) -> tuple[Encoder, dict[str, Any]]:
-    """The best weights of a run, and the run's story. Raises ConfigError without a checkpoint of this config."""
-    saved = best_checkpoint(config, run, "python -m training train")
-    encoder = new_encoder(config)
-    encoder.load_state_dict(saved.pop("encoder"))
-    return encoder.eval(), saved
-
-
-def new_loss(config: Config, encoder: Encoder) -> nn.Module:
-    """From a batch's embeddings and labels to a scalar."""
-    return PairCrossEntropy(encoder) if isinstance(encoder, PaperVerifier) else ContrastiveLoss(config.loss)
-
-
-def new_anchors(
-    encoder: Encoder,
-    faces: PreparedFaces,
-    rows: NDArray[np.int64],
-    people: NDArray[np.int64],
-    config: Config,
-    device: torch.device,
-) -> Tensor | None:
-    """Where the starting weights, or the bundle that they come from, saw these rows: (N, D); None without anchors."""
-    if not config.loss.anchor_weight:
-        return None
-    start: Embedder = encoder.eval()
-    if config.network.start not in ("random", "dlib"):
-        start = load_bundle(find_bundle(config.network.start), str(device)).module
-    return anchors(start, faces.central(rows), people, config.loss.anchor_own, device)

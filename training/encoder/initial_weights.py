@@ -1,7 +1,7 @@
-"""Public-domain weights to start from: dlib's face recognition ResNet (Davis King, CC0), read from dlib's own format.
+"""Public-domain initial weights: dlib's face recognition ResNet (Davis King, CC0), read from dlib's own file format.
 
-The file comes with the package `face_recognition_models`; it is read where that package lies and never copied. The
-format is that of dlib's `serialize.h` and `dnn/layers.h`.
+The file is part of the package `face_recognition_models`. The format is that of dlib's `serialize.h` and
+`dnn/layers.h`.
 """
 
 import hashlib
@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model.encoder.network import SiameseEncoder
-from training.data.photos import DataError
+from training.data.errors import DataError
 
-FILE: Final = "models/dlib_face_recognition_resnet_model_v1.dat"
+WEIGHTS_FILE: Final = "models/dlib_face_recognition_resnet_model_v1.dat"
 SHA256: Final = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
-WRAPPERS: Final = 130  # layers, each of which writes a version before any writes its weights
+LAYERS: Final = 130  # each writes a version number before the first one writes its weights
 PLAIN, DOWN = False, True
-# The residual blocks from input to output: whether each halves the map.
+# The residual blocks from input to output: whether each one halves the width and height.
 BLOCKS: Final = (PLAIN,) * 3 + (DOWN,) + (PLAIN,) * 3 + (DOWN,) + (PLAIN,) * 2 + (DOWN,) + (PLAIN,) * 2 + (DOWN,)
 
 
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution with the affine layer behind it folded in."""
+    """A convolution with the affine layer that follows it folded in."""
 
     weight: Tensor  # (out, in, rows, columns)
     bias: Tensor  # (out,)
@@ -36,27 +36,33 @@ class Convolution:
 
 @dataclass(frozen=True)
 class DlibWeights:
-    """In the order of the forward pass: the stem, two convolutions a block, and the projection (256, 128)."""
+    """All weights, in the order of the forward pass."""
 
-    convolutions: tuple[Convolution, ...]
-    projection: Tensor
+    convolutions: tuple[Convolution, ...]  # the first layer, then two for each residual block
+    projection: Tensor  # (256, 128)
 
 
 def find_dlib_weights() -> Path:
-    """The file inside the installed package. Raises DataError where it is absent or another file."""
-    # Not imported: the package's own import needs a module that setuptools has dropped.
+    """The path of the file in the installed package. Raises DataError if it is not installed or is another version."""
+    # Importing the package would fail: it needs pkg_resources, which setuptools no longer has.
     spec = importlib.util.find_spec("face_recognition_models")
     if spec is None or spec.origin is None:
-        raise DataError("The package face_recognition_models is not installed: pip install 'facetwin[train]'.")
-    path = Path(spec.origin).parent / FILE
+        raise DataError("The package face_recognition_models is not installed. Run `pip install 'facetwin[train]'`.")
+    path = Path(spec.origin).parent / WEIGHTS_FILE
     if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != SHA256:
-        raise DataError(f"{path} is not the file that is expected (SHA-256 {SHA256[:12]}...).")
+        raise DataError(
+            f"{path} is missing or is not dlib's file with SHA-256 {SHA256[:12]}... Install face_recognition_models "
+            "again."
+        )
     return path
 
 
 def read_dlib_weights(path: Path) -> DlibWeights:
-    """Raises DataError where the file is not of the known form."""
-    stream = _Stream(path.read_bytes())
+    """Reads dlib's file. Raises DataError if it cannot be read, is damaged or holds another network."""
+    try:
+        stream = _DlibReader(path, path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
     stream.header()
     convolutions = [stream.convolution(first=True)]
     stream.plain("relu_")
@@ -75,11 +81,11 @@ def read_dlib_weights(path: Path) -> DlibWeights:
     return DlibWeights(tuple(convolutions), projection)
 
 
-def load_dlib_weights(encoder: SiameseEncoder, weights: DlibWeights) -> None:
-    """Puts the weights into an encoder of the architecture dlib_resnet. Raises ValueError for another."""
+def copy_dlib_weights(encoder: SiameseEncoder, weights: DlibWeights) -> None:
+    """Copies the weights into an encoder of the architecture dlib_resnet. Raises ValueError if it is another one."""
     targets = [module for module in encoder.modules() if isinstance(module, nn.Conv2d)]
     if len(targets) != len(weights.convolutions):
-        raise ValueError("the encoder is no dlib_resnet")
+        raise ValueError("the encoder is not a dlib_resnet")
     with torch.no_grad():
         for target, source in zip(targets, weights.convolutions, strict=True):
             target.weight.copy_(source.weight)
@@ -89,37 +95,38 @@ def load_dlib_weights(encoder: SiameseEncoder, weights: DlibWeights) -> None:
         projection.weight.copy_(weights.projection.T)
 
 
-class _Stream:
-    """dlib's encoding: integers of variable length, floats as mantissa and exponent, tensors as raw float32."""
+class _DlibReader:
+    """Reads dlib's encoding: integers of variable length, floats as mantissa and exponent, tensors as raw float32."""
 
-    def __init__(self, data: bytes) -> None:
-        self._data, self._at = data, 0
+    def __init__(self, path: Path, data: bytes) -> None:
+        self._path, self._data, self._at = path, data, 0
 
     def header(self) -> None:
         self._expect(self._integer(), 1)
         self._expect(self._string(), "loss_metric_2")
         self._floats(2)  # margin 0.04, threshold 0.6
-        for _ in range(WRAPPERS):
+        for _ in range(LAYERS):
             self._integer()
         self._expect(self._string(), "input_rgb_image_sized")
-        self._floats(3)  # the mean colour, which the network's preprocessing holds
+        self._floats(3)  # the mean colour, which is part of the network's preprocessing
         self._expect((self._integer(), self._integer()), (150, 150))
 
     def convolution(self, first: bool = False) -> Convolution:
         self._expect(self._string(), "con_4")
         parameters = self._tensor()
         filters, rows, columns = (self._integer() for _ in range(3))
-        for _ in range(4):  # stride and padding, which the network's architecture holds
+        for _ in range(4):  # stride and padding, which are part of the architecture
             self._integer()
         shape = self._alias()
         self._expect(shape, (filters, shape[1], rows, columns))
         self._expect(self._alias(), (1, filters, 1, 1))
+        count = filters * shape[1] * rows * columns
+        self._expect(len(parameters), count + filters)
         self._floats(4)
         self._tail()
         if first:
-            self._integer()
+            self._integer()  # only the first convolution has one more
         gamma, beta = self._affine(filters)
-        count = filters * shape[1] * rows * columns
         weight = torch.from_numpy(parameters[:count].reshape(shape))
         bias = torch.from_numpy(parameters[count:])
         return Convolution(weight * gamma[:, None, None, None], bias * gamma + beta)
@@ -127,13 +134,14 @@ class _Stream:
     def projection(self) -> Tensor:
         self._expect(self._string(), "fc_2")
         self._expect((self._integer(), self._integer()), (128, 256))
-        weight = self._tensor().reshape(256, 128)
+        weight = self._tensor()
+        self._expect(len(weight), 256 * 128)
         self._alias()
         self._alias()
         self._integer()  # no bias
         self._floats(4)
         self._tail()
-        return torch.from_numpy(weight)
+        return torch.from_numpy(weight.reshape(256, 128))
 
     def plain(self, name: str) -> None:
         self._expect(self._string(), name)
@@ -159,7 +167,7 @@ class _Stream:
         return parameters[:channels], parameters[channels:]
 
     def _tail(self) -> None:
-        """What every layer ends with; the first convolution alone has a gradient there and one integer more."""
+        """The end of each layer."""
         for _ in range(3):
             self._expect(self._take(1) in (b"0", b"1"), True)
         for _ in range(3):
@@ -169,7 +177,7 @@ class _Stream:
         control = self._take(1)[0]
         size = control & 0x0F
         if not 1 <= size <= 8:
-            raise DataError("The file is not of dlib's format.")
+            raise DataError(f"{self._path} is not in dlib's format. Install face_recognition_models again.")
         value = int.from_bytes(self._take(size), "little")
         return -value if control & 0x80 else value
 
@@ -178,7 +186,7 @@ class _Stream:
             self._integer()
 
     def _string(self) -> str:
-        return self._take(self._integer()).decode()
+        return self._take(self._integer()).decode(errors="replace")
 
     def _tensor(self) -> NDArray[np.float32]:
         self._expect(self._integer(), 2)
@@ -191,11 +199,14 @@ class _Stream:
 
     def _take(self, count: int) -> bytes:
         taken = self._data[self._at : self._at + count]
-        if len(taken) < count:
-            raise DataError("The file ends too early.")
+        if count < 0 or len(taken) < count:
+            raise DataError(f"{self._path} ends too early. Install face_recognition_models again.")
         self._at += count
         return taken
 
     def _expect(self, found: object, wanted: object) -> None:
         if found != wanted:
-            raise DataError(f"The file is not the network expected: {found!r} in the place of {wanted!r}.")
+            raise DataError(
+                f"{self._path} is not the expected network: it has {found!r} instead of {wanted!r}. Install "
+                "face_recognition_models again."
+            )

@@ -1,4 +1,4 @@
-"""A bundle's vectors of some people's photos, and the scores of their pairs."""
+"""A bundle's embeddings of people's photos, and the scores of their pairs."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.encoder.bundle import Bundle
-from training.data.crops import PreparedFaces
-from training.data.photos import DataError, Pair
-from training.data.splits import person_numbers, rows_of
-from training.evaluation.calibration import LEAST_FALSE_MATCHES
-from training.metrics.verification import MISSING, AllPairs, all_pairs
+from training.data.errors import DataError
+from training.data.pairs import Pair
+from training.data.prepared_faces import PreparedFaces
+from training.data.splits import label_people, select_rows
+from training.evaluation.calibration import MIN_FALSE_MATCHES
+from training.metrics.verification import MISSING_SCORE, PairScores, compare_all_pairs
 from training.optimization.distributed import pick_device
 
 BATCH: Final = 256
@@ -20,59 +21,77 @@ FMRS: Final = (1e-2, 1e-3, 1e-4, 1e-5)
 
 
 @dataclass(frozen=True)
-class Scored:
-    """A bundle's vectors of some people's photos, and the photos in which no face was found."""
+class Embeddings:
+    """Unit vectors of photos, and the names of the photos in which no face was found."""
 
     vectors: NDArray[np.float32]  # (N, D)
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # (N,)
     missing: tuple[str, ...]
 
     def similarities(self, pairs: Sequence[Pair]) -> NDArray[np.float64]:
-        """Of listed pairs (P,); MISSING where a photo has no face. Raises DataError on a photo that is not there."""
+        """The cosine of each pair, (P,); MISSING_SCORE if a photo of it has no face.
+
+        Raises DataError if a pair names a photo that is not here.
+        """
         row_of = {name: row for row, name in enumerate(self.names)}
-        lost = set(self.missing)
-        unknown = {name for pair in pairs for name in (pair.first, pair.second)} - set(row_of) - lost
+        missing = set(self.missing)
+        unknown = {name for pair in pairs for name in (pair.first, pair.second)} - set(row_of) - missing
         if unknown:
-            raise DataError(f"{len(unknown)} photos of the pairs are not among the prepared, such as {min(unknown)}.")
+            raise DataError(
+                f"{len(unknown)} photos of the pairs are not among the prepared photos, such as {min(unknown)}."
+            )
         return np.array(
             [
-                MISSING
-                if pair.first in lost or pair.second in lost
+                MISSING_SCORE
+                if pair.first in missing or pair.second in missing
                 else float(self.vectors[row_of[pair.first]] @ self.vectors[row_of[pair.second]])
                 for pair in pairs
             ]
         )
 
-    def without(self, photos: Collection[str]) -> "Scored":
-        """The same, as if these photos had not been."""
+    def without(self, photos: Collection[str]) -> "Embeddings":
+        """A copy that leaves out these photos."""
         kept = [row for row, name in enumerate(self.names) if name not in photos]
         missing = tuple(name for name in self.missing if name not in photos)
-        return Scored(self.vectors[kept], tuple(self.names[row] for row in kept), missing)
+        return Embeddings(self.vectors[kept], tuple(self.names[row] for row in kept), missing)
 
-    def all_pairs(self) -> AllPairs:
+    def all_pairs(self) -> PairScores:
+        """The scores of every pair of photos. Pairs with a photo without a face count as rejected."""
         people = [name.split("/")[0] for name in (*self.names, *self.missing)]
-        numbers = person_numbers(people)
-        return all_pairs(self.vectors, numbers[: len(self.names)], numbers[len(self.names) :])
+        labels = label_people(people)
+        return compare_all_pairs(self.vectors, labels[: len(self.names)], labels[len(self.names) :])
 
 
 def embed(bundle: Bundle, faces: PreparedFaces, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Unit vectors (n, D) of these rows. Raises DataError where the crops were made for another encoder."""
+    """Unit vectors (n, D) of these rows, computed on the GPU if there is one.
+
+    Raises DataError if there are no rows, or if the crops do not fit the encoder.
+    """
+    if not len(rows):
+        raise DataError("No face was found in any of the photos. Choose photos that each show a person's face.")
     if faces.crops.shape[1] - 2 * faces.margin != bundle.metadata.crop_size:
-        raise DataError(f"The prepared crops do not fit the bundle's {bundle.metadata.crop_size} px.")
+        raise DataError(
+            f"The prepared crops are not of the {bundle.metadata.crop_size} pixels that {bundle.metadata.name} needs. "
+            "Name a config with that crop size."
+        )
     device = pick_device()
     encoder = bundle if device.type == "cpu" else replace(bundle, module=bundle.module.to(device))
-    batches = [encoder.encode(faces.central(rows[start : start + BATCH])) for start in range(0, len(rows), BATCH)]
-    return np.concatenate(batches)
+    batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+    return np.concatenate([encoder.encode(faces.without_margin(batch)) for batch in batches])
 
 
-def score(bundle: Bundle, faces: PreparedFaces, people: frozenset[str]) -> Scored:
-    """Encodes every photo of these people. Raises DataError where the crops were made for another encoder."""
-    rows = rows_of(faces.people, people)
+def embed_people(bundle: Bundle, faces: PreparedFaces, people: frozenset[str]) -> Embeddings:
+    """The embeddings of every photo of these people. Raises DataError like `embed`."""
+    rows = select_rows(faces.people, people)
     vectors = embed(bundle, faces, rows)
     missing = tuple(sorted(name for name in faces.missing if name.split("/")[0] in people))
-    return Scored(vectors, tuple(faces.names[row] for row in rows), missing)
+    return Embeddings(vectors, tuple(faces.names[row] for row in rows), missing)
 
 
-def supported(pairs: AllPairs, fmrs: Sequence[float]) -> list[float]:
-    """Those of the rates that enough false matches stand behind."""
-    return [fmr for fmr in fmrs if fmr * pairs.impostor_pairs >= LEAST_FALSE_MATCHES]
+def supported_fmrs(pairs: PairScores, fmrs: Sequence[float]) -> list[float]:
+    """Those of the rates at which the pairs give at least MIN_FALSE_MATCHES false matches."""
+    return [
+        fmr
+        for fmr in fmrs
+        if fmr * pairs.impostor_pairs >= MIN_FALSE_MATCHES and int(fmr * pairs.impostor_pairs) < len(pairs.impostor) - 1
+    ]

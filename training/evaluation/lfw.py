@@ -1,4 +1,4 @@
-"""What the exported bundle scores: View 1's listed pairs, and every pair among the test people's photos."""
+"""The evaluation of an exported bundle on LFW's test people: View 1's listed pairs, and every pair."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -7,40 +7,40 @@ from typing import Any
 import numpy as np
 
 from model.encoder.bundle import Bundle
-from training.data.photos import DataError, Pair
-from training.evaluation.embeddings import FMRS, Scored, supported
-from training.evaluation.folder import identification
-from training.metrics.bootstrap import Estimate, summarise, tar_estimates, tar_replicates
-from training.metrics.verification import AllPairs, accuracy, best_threshold, equal_error_rate
-from training.provenance import machine
+from training.data.errors import DataError
+from training.data.pairs import Pair
+from training.evaluation.calibration import require_calibration
+from training.evaluation.embeddings import FMRS, Embeddings, supported_fmrs
+from training.evaluation.folder import evaluate_identification
+from training.metrics.bootstrap import Estimate, bootstrap_tar, estimate_tar, summarise_replicates
+from training.metrics.verification import PairScores, accuracy, best_threshold, equal_error_rate
+from training.provenance import describe_machine
 
 
-def evaluate(bundle: Bundle, scored: Scored, listed: Sequence[Pair], command: str) -> dict[str, Any]:
-    """The report that goes into the bundle. The listed pairs are decided at two thresholds, fixed beforehand on the
-    calibration people: the default operating point, and where same and different are equally likely.
+def evaluate_lfw(bundle: Bundle, embeddings: Embeddings, listed: Sequence[Pair], command: str) -> dict[str, Any]:
+    """The report that goes into the bundle.
 
-    Raises DataError where the bundle is not calibrated.
+    The listed pairs are decided at two thresholds that were set on the calibration people: the default operating point,
+    and the score at which same and different are equally likely. Raises DataError if the bundle is not calibrated.
     """
-    calibration = bundle.metadata.calibration
-    if calibration is None:
-        raise DataError("The bundle is not calibrated. Run `python -m training calibrate` first.")
+    calibration = require_calibration(bundle.metadata)
     same = np.array([pair.same for pair in listed])
-    similarities = scored.similarities(listed)
+    similarities = embeddings.similarities(listed)
     point = calibration.at_fmr()
-    even = -calibration.intercept / calibration.slope
-    pairs = scored.all_pairs()
-    fmrs = supported(pairs, FMRS)
-    tars = tar_estimates(pairs, fmrs)
+    even_odds = -calibration.intercept / calibration.slope
+    pairs = embeddings.all_pairs()
+    fmrs = supported_fmrs(pairs, FMRS)
+    tars = estimate_tar(pairs, fmrs)
     return {
         "command": command,
-        "machine": machine(),
-        "photos_without_face": list(scored.missing),
+        "machine": describe_machine(),
+        "photos_without_face": list(embeddings.missing),
         "view1": {
             "protocol": "LFW View 1, pairsDevTest.txt",
             "pairs": len(listed),
-            "accuracy_at_operating_point": _binomial(accuracy(similarities, same, point.threshold), len(listed)),
-            "accuracy_at_even_odds": _binomial(accuracy(similarities, same, even), len(listed)),
-            "threshold_at_even_odds": even,
+            "accuracy_at_operating_point": _with_error(accuracy(similarities, same, point.threshold), len(listed)),
+            "accuracy_at_even_odds": _with_error(accuracy(similarities, same, even_odds), len(listed)),
+            "threshold_at_even_odds": even_odds,
             "accuracy_at_best_threshold": accuracy(similarities, same, best_threshold(similarities, same)),
         },
         "all_pairs": {
@@ -58,22 +58,25 @@ def evaluate(bundle: Bundle, scored: Scored, listed: Sequence[Pair], command: st
                 "fnmr": float((pairs.genuine < point.threshold).mean()),
             },
         },
-        **identification(scored, pairs),
+        **evaluate_identification(embeddings, pairs),
     }
 
 
-def compare(first: AllPairs, second: AllPairs) -> Mapping[float, Estimate]:
-    """TAR of the second minus TAR of the first at each FMR that the pairs support, by a bootstrap paired over the same
-    people.
+def compare_tar(first: PairScores, second: PairScores) -> Mapping[float, Estimate]:
+    """TAR of the second minus TAR of the first at each FMR that the pairs support, by a paired bootstrap over people.
 
-    Raises DataError where they are not the same people and photos.
+    Raises DataError if the two were not scored on the same people and photos.
     """
     if not np.array_equal(first.photos, second.photos):
-        raise DataError("The two were not scored on the same photos.")
-    fmrs = supported(first, FMRS)
-    difference = tar_replicates(second, fmrs) - tar_replicates(first, fmrs)
-    return {fmr: summarise(second.tar_at(fmr) - first.tar_at(fmr), difference[:, i]) for i, fmr in enumerate(fmrs)}
+        raise DataError("The two bundles were not scored on the same photos. Prepare the photos again for both.")
+    fmrs = supported_fmrs(first, FMRS)
+    replicates = bootstrap_tar(second, fmrs) - bootstrap_tar(first, fmrs)
+    return {
+        fmr: summarise_replicates(second.tar_at(fmr) - first.tar_at(fmr), replicates[:, column])
+        for column, fmr in enumerate(fmrs)
+    }
 
 
-def _binomial(rate: float, count: int) -> dict[str, float]:
+def _with_error(rate: float, count: int) -> dict[str, float]:
+    """A share of `count` independent pairs with its binomial standard error."""
     return {"value": rate, "standard_error": float(np.sqrt(rate * (1 - rate) / count))}

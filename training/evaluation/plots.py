@@ -1,19 +1,26 @@
-"""ROC, DET and score histogram of an evaluation."""
+"""ROC curve, DET curve and score histogram of an evaluation."""
 
 from pathlib import Path
 from statistics import NormalDist
+from typing import Final
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from model.calibration import OperatingPoint
-from training.metrics.verification import BINS, AllPairs, bin_centres
+from training.metrics.verification import BINS, PairScores, bin_centres
 
 BLUE, ORANGE, GREY = "#1f5fa8", "#d1622b", "#666666"
+MIN_PLOTTED_PAIRS: Final = 30  # impostor pairs, below which a curve shows nothing
 
 
-def plot_roc(pairs: AllPairs, title: str, target: Path) -> None:
-    """True accept rate over false match rate, on a logarithmic axis."""
+def can_plot(pairs: PairScores) -> bool:
+    """Whether there are enough pairs with a score for the three plots."""
+    return len(pairs.impostor) >= MIN_PLOTTED_PAIRS and bool(pairs.genuine_histogram.any())
+
+
+def plot_roc(pairs: PairScores, title: str, target: Path) -> None:
+    """ROC: TAR over FMR, with a logarithmic FMR axis."""
     ranked = np.sort(pairs.genuine)[::-1]
     counts = np.unique(np.logspace(0, np.log10(len(pairs.impostor) - 1), 300).astype(int))
     accepted = np.searchsorted(-ranked, -pairs.impostor[counts], side="left") / len(ranked)
@@ -30,12 +37,12 @@ def plot_roc(pairs: AllPairs, title: str, target: Path) -> None:
     axes.set(xlabel="false match rate (FMR)", ylabel="true accept rate (TAR)", ylim=(0, 1.02), title=title)
     axes.set_xlim(max(30 / pairs.impostor_pairs, 1e-7), _highest_fmr(pairs))
     axes.grid(True, which="both", alpha=0.25)
-    _write(figure, target)
+    _save(figure, target)
 
 
-def plot_det(pairs: AllPairs, title: str, target: Path) -> None:
-    """False non-match rate over false match rate, both on normal deviate axes (Martin et al. 1997, 'The DET curve in
-    assessment of detection task performance')."""
+def plot_det(pairs: PairScores, title: str, target: Path) -> None:
+    """DET: FNMR over FMR, both on normal deviate axes (Martin et al. 1997, 'The DET curve in assessment of detection
+    task performance')."""
     ranked = np.sort(pairs.genuine)
     counts = np.unique(np.logspace(0, np.log10(len(pairs.impostor) - 1), 300).astype(int))
     missed = np.searchsorted(ranked, pairs.impostor[counts], side="left") / len(ranked)
@@ -45,21 +52,21 @@ def plot_det(pairs: AllPairs, title: str, target: Path) -> None:
     shown = (missed > 0) & (missed < 1)
     axes.plot(*([deviate(rate) for rate in rates[shown]] for rates in (counts / pairs.impostor_pairs, missed)), BLUE)
     ticks = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
-    places = [deviate(tick) for tick in ticks]
-    axes.set_xticks(places, [f"{tick:g}" for tick in ticks], rotation=45)
-    axes.set_yticks(places, [f"{tick:g}" for tick in ticks])
+    positions = [deviate(tick) for tick in ticks]
+    axes.set_xticks(positions, [f"{tick:g}" for tick in ticks], rotation=45)
+    axes.set_yticks(positions, [f"{tick:g}" for tick in ticks])
     axes.set(xlabel="false match rate (FMR)", ylabel="false non-match rate (FNMR)", title=title)
     axes.set_xlim(deviate(max(30 / pairs.impostor_pairs, 1e-7)), deviate(min(_highest_fmr(pairs), 0.9)))
     axes.set_ylim(deviate(max(float(missed[shown].min(initial=0.5)) / 2, 1e-6)), deviate(0.9))
     axes.grid(True, alpha=0.25)
-    _write(figure, target)
+    _save(figure, target)
 
 
-def plot_scores(pairs: AllPairs, point: OperatingPoint | None, title: str, target: Path) -> None:
-    """How similarities of genuine and impostor pairs are spread, with the default threshold if there is one."""
+def plot_scores(pairs: PairScores, point: OperatingPoint | None, title: str, target: Path) -> None:
+    """Densities of the similarities of genuine and impostor pairs, and the threshold of `point` if there is one."""
     figure = Figure(figsize=(6, 4.5), layout="constrained")
     axes = figure.subplots()
-    low, high = _shown(pairs)
+    low, high = _visible_bins(pairs)
     merged = next(width for width in (1, 2, 4, 8, 16, 32) if width * 80 >= high - low or width == 32)
     centres = bin_centres().reshape(-1, merged).mean(axis=1)
     width = 2 * merged / BINS
@@ -72,17 +79,16 @@ def plot_scores(pairs: AllPairs, point: OperatingPoint | None, title: str, targe
     axes.set(xlabel="similarity (cosine)", ylabel="density", title=title)
     axes.set_xlim(bin_centres()[low], bin_centres()[high])
     axes.legend(frameon=False)
-    _write(figure, target)
+    _save(figure, target)
 
 
-def _highest_fmr(pairs: AllPairs) -> float:
-    """As far as a curve goes: only the highest impostor scores of a large set were kept one by one."""
+def _highest_fmr(pairs: PairScores) -> float:
+    """Where a curve ends: of a large set only the highest impostor scores are kept one by one."""
     return 1.0 if len(pairs.impostor) == pairs.impostor_pairs else 0.12
 
 
-def _shown(pairs: AllPairs) -> tuple[int, int]:
-    """The first and last histogram bin between which all but one in ten thousand of either kind lie, with a little
-    room."""
+def _visible_bins(pairs: PairScores) -> tuple[int, int]:
+    """The first and last histogram bin to show: all but one in ten thousand scores of each kind lie between them."""
     ends = []
     for histogram in (pairs.impostor_histogram, pairs.genuine_histogram):
         share = np.cumsum(histogram) / histogram.sum()
@@ -91,6 +97,6 @@ def _shown(pairs: AllPairs) -> tuple[int, int]:
     return max(min(ends) - room, 0), min(max(ends) + room, BINS - 1)
 
 
-def _write(figure: Figure, target: Path) -> None:
+def _save(figure: Figure, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target, dpi=120)

@@ -1,8 +1,8 @@
-"""LFW's View 2: ten trainings, each tested on the 600 pairs of a tenth of the people whom it never saw.
+"""LFW's View 2: ten trainings, each tested on the 600 pairs of the fold whose people it has not seen.
 
-'Unrestricted, labelled outside data' where the config starts from weights that saw others, 'unrestricted, no outside
-data' where it starts from random ones (Huang, Learned-Miller 2014, 'Labeled Faces in the Wild: updates and new
-reporting procedures'). The result belongs to the recipe, ten fold models, and to no single file of weights.
+The protocol is 'unrestricted, labelled outside data' if the config starts from weights that saw other people, and
+'unrestricted, no outside data' if it starts from random weights (Huang, Learned-Miller 2014, 'Labeled Faces in the
+Wild: updates and new reporting procedures'). The result describes the recipe, not a single file of weights.
 """
 
 import json
@@ -14,17 +14,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.config import Config, ConfigError, is_of
-from training.data.crops import PreparedFaces
-from training.data.photos import Pair, read_pair_folds
-from training.data.splits import others, person_numbers, rows_of, split_fold
-from training.encoder.factory import best_encoder
+from training.config import Config, ConfigError, matches_config
+from training.data.pairs import Pair, read_pair_folds
+from training.data.prepared_faces import PreparedFaces
+from training.data.splits import extra_people, label_people, select_rows, split_fold
+from training.encoder.factory import load_best_encoder
 from training.encoder.loop import embed_rows, train
-from training.evaluation.calibration import platt
-from training.evaluation.embeddings import Scored
-from training.metrics.verification import accuracy, all_pairs, best_threshold
+from training.evaluation.calibration import fit_platt
+from training.evaluation.embeddings import Embeddings
+from training.metrics.verification import accuracy, best_threshold, compare_all_pairs
 from training.optimization.distributed import pick_device
-from training.provenance import machine
+from training.provenance import describe_machine
 
 FOLDS: Final = tuple(range(1, 11))
 FMRS: Final = (1e-2, 1e-3)
@@ -32,16 +32,16 @@ FMRS: Final = (1e-2, 1e-3)
 
 @dataclass(frozen=True)
 class FoldResult:
-    """`threshold` was set on validation people; `scores` (600,) are those of the fold's pairs."""
+    """The test of one fold. `threshold` was set on the validation people."""
 
     fold: int  # 1 to 10
     accuracy: float
     threshold: float
-    scores: tuple[float, ...]
-    same: tuple[bool, ...]
+    scores: tuple[float, ...]  # (600,) of the fold's pairs
+    same: tuple[bool, ...]  # (600,)
     detector: str
     best_step: int
-    seconds: float
+    seconds: float  # of training
     commit: str
     machine: str
 
@@ -49,51 +49,62 @@ class FoldResult:
 def run_fold(
     config: Config, faces: PreparedFaces, served: PreparedFaces, lists: Path, results: Path, runs: Path, fold: int
 ) -> FoldResult:
-    """Trains fold `fold` (1 to 10) on `faces` in a folder below `runs`, tests it on `served` and notes the result below
-    `results`; or reads what an earlier run noted. Raises ConfigError where that was of another config or detector."""
-    note = note_of(results, fold)
-    if note.is_file():
-        saved = json.loads(note.read_text())
-        if not is_of(saved.pop("config"), config):
-            raise ConfigError(f"{note} was made with another config. Choose another --results folder or delete it.")
-        if saved["detector"] != served.detector:
-            raise ConfigError(
-                f"{note} tells of photos read by {saved['detector']}. Delete it to test {served.detector}."
-            )
-        return FoldResult(**{**saved, "scores": tuple(saved["scores"]), "same": tuple(saved["same"])})
-    split = split_fold(config.data, lists, fold - 1, others(faces.people))
+    """Trains fold `fold` (1 to 10) on `faces`, tests it on `served` and saves the result; or reads the saved result.
+
+    Checkpoints go below `runs`, the result below `results`. Raises ConfigError if the saved result is damaged or was
+    made with another config or detector.
+    """
+    file = result_file(results, fold)
+    if file.is_file():
+        return _read_result(file, config, served.detector)
+    split = split_fold(config.data, lists, fold - 1, extra_people(faces.people))
     run = runs / f"fold-{fold}"
     train(config, faces, split, run)
-    encoder, story = best_encoder(config, run)
+    encoder, checkpoint = load_best_encoder(config, run)
     device = pick_device()
-    chosen = rows_of(served.people, split.validation)
-    numbers = person_numbers([served.people[row] for row in chosen])
-    held_out = all_pairs(embed_rows(encoder.to(device), served, chosen, device), numbers)
-    slope, intercept = platt(held_out.genuine_histogram, held_out.impostor_histogram)
-    rows = rows_of(served.people, split.test)
+    validation_rows = select_rows(served.people, split.validation)
+    labels = label_people([served.people[row] for row in validation_rows])
+    validation = compare_all_pairs(embed_rows(encoder.to(device), served, validation_rows, device), labels)
+    slope, intercept = fit_platt(validation.genuine_histogram, validation.impostor_histogram)
+    rows = select_rows(served.people, split.test)
     missing = tuple(sorted(name for name in served.missing if name.split("/")[0] in split.test))
     names = tuple(served.names[row] for row in rows)
-    scored = Scored(embed_rows(encoder, served, rows, device), names, missing)
+    embeddings = Embeddings(embed_rows(encoder, served, rows, device), names, missing)
     pairs = read_pair_folds(lists / "pairs.txt")[fold - 1]
-    result = _result(fold, pairs, scored.similarities(pairs), -intercept / slope, served.detector, story)
+    result = _score_fold(fold, pairs, embeddings.similarities(pairs), -intercept / slope, served.detector, checkpoint)
     results.mkdir(parents=True, exist_ok=True)
-    partial = note.with_suffix(".partial")
+    partial = file.with_suffix(".partial")
     partial.write_text(json.dumps({**asdict(result), "config": asdict(config)}))
-    partial.replace(note)
+    partial.replace(file)
     return result
 
 
-def note_of(results: Path, fold: int) -> Path:
+def result_file(results: Path, fold: int) -> Path:
+    """Where the result of a fold is saved."""
     return results / f"fold-{fold}.json"
 
 
-def _result(
+def _read_result(file: Path, config: Config, detector: str) -> FoldResult:
+    try:
+        saved = json.loads(file.read_text())
+        saved_config = saved.pop("config")
+        result = FoldResult(**{**saved, "scores": tuple(saved["scores"]), "same": tuple(saved["same"])})
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ConfigError(f"{file} is not the result of a fold. Delete it to test the fold again.") from error
+    if not matches_config(saved_config, config):
+        raise ConfigError(f"{file} was made with another config. Choose another --results folder or delete it.")
+    if result.detector != detector:
+        raise ConfigError(f"{file} was made with the detector {result.detector}. Delete it to test {detector}.")
+    return result
+
+
+def _score_fold(
     fold: int,
     pairs: Sequence[Pair],
     scores: NDArray[np.float64],
     threshold: float,
     detector: str,
-    story: dict[str, Any],
+    checkpoint: dict[str, Any],
 ) -> FoldResult:
     same = np.array([pair.same for pair in pairs])
     return FoldResult(
@@ -103,16 +114,18 @@ def _result(
         tuple(scores.round(6).tolist()),
         tuple(same.tolist()),
         detector,
-        story["step"],
-        story["seconds"],
-        story["commit"],
-        machine(),
+        checkpoint["step"],
+        checkpoint["seconds"],
+        checkpoint["commit"],
+        describe_machine(),
     )
 
 
 def summarise_folds(results: Sequence[FoldResult], command: str) -> dict[str, Any]:
-    """Mean and standard error over the folds, and TAR at FMR over the pairs of all of them together. Raises ValueError
-    with fewer than ten folds: fewer are no View 2."""
+    """Mean accuracy and its standard error over the folds, and TAR at FMR over the pairs of all folds together.
+
+    Raises ValueError unless there are all ten folds.
+    """
     if sorted(result.fold for result in results) != list(FOLDS):
         raise ValueError("View 2 is the mean of all ten folds")
     accuracies = np.array([result.accuracy for result in results])

@@ -1,74 +1,83 @@
-"""Bootstrap over people: how far a rate would move if other people had been photographed.
+"""Bootstrap over people: standard errors and 95 % intervals of FMR and TAR.
 
-People, not pairs, are drawn again: the pairs of one person are far from independent (Bolle, Ratha, Pankanti 2004,
-'An evaluation of error confidence interval estimation methods').
+People are resampled, not pairs, because the pairs of one person are not independent (Bolle, Ratha, Pankanti 2004, 'An
+evaluation of error confidence interval estimation methods').
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.metrics.verification import AllPairs
+from training.metrics.verification import PairScores
 
-REPLICATES = 200
+REPLICATES: Final = 200
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A rate with its standard error and 95 % limits."""
+    """A rate with its standard error and 95 % interval."""
 
     value: float
     standard_error: float
     interval: tuple[float, float]
 
 
-def summarise(value: float, replicates: NDArray[np.float64]) -> Estimate:
+def summarise_replicates(value: float, replicates: NDArray[np.float64]) -> Estimate:
+    """The estimate of a rate from its value on the real people and on each replicate (R,)."""
     low, high = np.quantile(replicates, [0.025, 0.975])
     return Estimate(value, float(replicates.std(ddof=1)), (float(low), float(high)))
 
 
-def draws(people: int, replicates: int = REPLICATES, seed: int = 0) -> Iterator[NDArray[np.int64]]:
-    """How often each person is drawn, (P,), replicate by replicate; the same for the same seed, so that two encoders
-    compared on the same people can be paired."""
+def draw_people(count: int, replicates: int = REPLICATES, seed: int = 0) -> Iterator[NDArray[np.int64]]:
+    """Yields for each replicate how often each of `count` people is drawn, (P,).
+
+    The same seed gives the same draws, so that two encoders can be compared on the same replicates.
+    """
     rng = np.random.default_rng(seed)
     for _ in range(replicates):
-        yield np.bincount(rng.integers(0, people, people), minlength=people)
+        yield np.bincount(rng.integers(0, count, count), minlength=count)
 
 
-def impostor_weight(pairs: AllPairs, drawn: NDArray[np.int64]) -> float:
-    """Impostor pairs in a replicate: those of distinct people, each as often as both were drawn."""
+def count_impostor_pairs(pairs: PairScores, drawn: NDArray[np.int64]) -> float:
+    """The number of impostor pairs in a replicate: pairs of distinct people, as often as both were drawn."""
     weighted = drawn * pairs.photos
     return float((weighted.sum() ** 2 - (weighted**2).sum()) / 2)
 
 
-def tar_replicates(pairs: AllPairs, fmrs: Sequence[float]) -> NDArray[np.float64]:
-    """TAR at each FMR, (replicates, len(fmrs)), the threshold set anew in each replicate."""
+def bootstrap_tar(pairs: PairScores, fmrs: Sequence[float]) -> NDArray[np.float64]:
+    """TAR at each FMR in each replicate, (at most REPLICATES, len(fmrs)). Each replicate has its own thresholds.
+
+    A replicate without genuine pairs is left out.
+    """
     rates = []
     first, second = pairs.impostor_people.T
-    for drawn in draws(pairs.people):
+    for drawn in draw_people(pairs.people):
         accepted = np.cumsum(drawn[first] * drawn[second])
         weight = drawn[pairs.genuine_people]
-        total = impostor_weight(pairs, drawn)
+        if not weight.any():
+            continue  # nobody with two photos was drawn
+        total = count_impostor_pairs(pairs, drawn)
         cuts = [min(int(np.searchsorted(accepted, fmr * total, side="right")), len(accepted) - 1) for fmr in fmrs]
         rates.append([float(weight @ (pairs.genuine > pairs.impostor[cut])) / weight.sum() for cut in cuts])
     return np.array(rates)
 
 
-def tar_estimates(pairs: AllPairs, fmrs: Sequence[float]) -> list[Estimate]:
-    """TAR at each FMR with its error."""
-    replicates = tar_replicates(pairs, fmrs)
-    return [summarise(pairs.tar_at(fmr), replicates[:, i]) for i, fmr in enumerate(fmrs)]
+def estimate_tar(pairs: PairScores, fmrs: Sequence[float]) -> list[Estimate]:
+    """TAR at each FMR, with standard error and interval. Raises ValueError like `PairScores.threshold_at`."""
+    replicates = bootstrap_tar(pairs, fmrs)
+    return [summarise_replicates(pairs.tar_at(fmr), replicates[:, i]) for i, fmr in enumerate(fmrs)]
 
 
-def fmr_intervals(pairs: AllPairs, thresholds: Sequence[float]) -> list[tuple[float, float]]:
-    """95 % limits of the FMR at fixed thresholds."""
+def estimate_fmr_intervals(pairs: PairScores, thresholds: Sequence[float]) -> list[tuple[float, float]]:
+    """The 95 % interval (low, high) of the FMR at each fixed threshold."""
     first, second = pairs.impostor_people.T
     counts = [int(np.searchsorted(-pairs.impostor, -threshold, side="right")) for threshold in thresholds]
     rates = []
-    for drawn in draws(pairs.people):
+    for drawn in draw_people(pairs.people):
         accepted = np.concatenate([[0], np.cumsum(drawn[first] * drawn[second])])
-        rates.append(accepted[counts] / impostor_weight(pairs, drawn))
+        rates.append(accepted[counts] / count_impostor_pairs(pairs, drawn))
     low, high = np.quantile(np.array(rates), [0.025, 0.975], axis=0)
     return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]

@@ -1,4 +1,4 @@
-"""A live bar of a training: how far, how fast, how well."""
+"""The progress bar of a training run."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,8 +8,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 @contextmanager
-def bar(total: int, done: int, *, shown: bool = True) -> Iterator[Callable[[int, float, float], None]]:
-    """Gives a function to call after each step: images in it, its loss, the best validation score so far."""
+def progress_bar(total: int, completed: int, *, visible: bool = True) -> Iterator[Callable[[int, float, float], None]]:
+    """Shows `completed` of `total` steps. Yields a function to call after each step with the number of images in the
+    batch, the loss and the best validation score so far."""
     columns = (
         TextColumn("training"),
         BarColumn(),
@@ -17,14 +18,14 @@ def bar(total: int, done: int, *, shown: bool = True) -> Iterator[Callable[[int,
         TextColumn("{task.fields[speed]:.0f} images/s  loss {task.fields[loss]:.3f}  best {task.fields[best]:.3f}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, disable=not shown) as progress:
-        task = progress.add_task("training", total=total, completed=done, speed=0.0, loss=0.0, best=0.0)
+    with Progress(*columns, disable=not visible) as progress:
+        task = progress.add_task("training", total=total, completed=completed, speed=0.0, loss=0.0, best=0.0)
         start, images = time.monotonic(), 0
 
-        def advance(count: int, loss: float, best: float) -> None:
+        def advance(batch_size: int, loss: float, best_score: float) -> None:
             nonlocal images
-            images += count
+            images += batch_size
             speed = images / (time.monotonic() - start)
-            progress.update(task, advance=1, speed=speed, loss=loss, best=max(best, 0.0))
+            progress.update(task, advance=1, speed=speed, loss=loss, best=max(best_score, 0.0))
 
         yield advance

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, kept and given out again."""
+"""A pool of connections to PostgreSQL."""
 
 import math
 import time
@@ -11,33 +11,39 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-LOOKED_AT: Final = 400  # templates that the index compares at least: hnsw.ef_search
-IDLE_SECONDS: Final = 1.0
+EF_SEARCH: Final = 400  # hnsw.ef_search: vectors that a search of the index compares at least
+IDLE_SECONDS: Final = 1.0  # a connection idle for longer is tested before use
 
 
 def open_engine(url: str, *, vectors: bool) -> AsyncEngine:
-    """Connects when first asked. `vectors`: psycopg learns pgvector's type, which must be there already."""
-    # Times are UTC without saying so, as in SQLite. The index alone would return the nearest of all galleries: it goes
-    # on until enough are of this one.
-    chosen = {"timezone": "UTC", "hnsw.iterative_scan": "strict_order", "hnsw.ef_search": LOOKED_AT}
-    options = {"options": " ".join(f"-c {name}={value}" for name, value in chosen.items()), "connect_timeout": 10}
+    """Creates an engine, which connects on first use.
+
+    `vectors` registers pgvector's type on each connection; the extension must exist already.
+    """
+    parameters = {
+        "timezone": "UTC",  # the columns hold no time zone, as in SQLite
+        # The index covers all galleries. An iterative scan continues until enough rows belong to the one searched.
+        "hnsw.iterative_scan": "strict_order",
+        "hnsw.ef_search": EF_SEARCH,
+    }
+    options = {"options": " ".join(f"-c {name}={value}" for name, value in parameters.items()), "connect_timeout": 10}
     address = url.replace("postgresql://", "postgresql+psycopg://", 1)
     engine = create_async_engine(address, connect_args=options, hide_parameters=True)
     if vectors:
-        event.listen(engine.sync_engine, "connect", lambda made, _: made.run_async(register_vector_async))
-    event.listen(engine.sync_engine, "checkin", _note_time)
+        event.listen(engine.sync_engine, "connect", lambda connection, _: connection.run_async(register_vector_async))
+    event.listen(engine.sync_engine, "checkin", _record_last_use)
     event.listen(engine.sync_engine, "checkout", partial(_ping_if_idle, engine.dialect))
     return engine
 
 
-def _note_time(_made: Any, record: ConnectionPoolEntry) -> None:
-    record.info["used"] = time.monotonic()
+def _record_last_use(_connection: Any, entry: ConnectionPoolEntry) -> None:
+    entry.info["last_used"] = time.monotonic()
 
 
-def _ping_if_idle(dialect: Dialect, made: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
-    """A connection that nobody has used for a while may be dead: SQLAlchemy then makes another one."""
-    if time.monotonic() - record.info.get("used", math.inf) > IDLE_SECONDS:
+def _ping_if_idle(dialect: Dialect, connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
+    """Tests a connection that was idle for a while. On DisconnectionError SQLAlchemy opens a new one."""
+    if time.monotonic() - entry.info.get("last_used", math.inf) > IDLE_SECONDS:
         try:
-            dialect.do_ping(made)
+            dialect.do_ping(connection)
         except dialect.loaded_dbapi.Error as error:
             raise DisconnectionError from error

@@ -1,4 +1,4 @@
-"""Brings a database's tables up to what this version needs; run inside a transaction."""
+"""Migrates the tables of a database to this version."""
 
 from pathlib import Path
 
@@ -8,7 +8,10 @@ from sqlalchemy import Connection
 
 
 def migrate(connection: Connection) -> None:
-    """Raises CommandError (Alembic's) where a newer version has made the tables."""
+    """Creates or upgrades all tables, on a connection inside a transaction.
+
+    Raises Alembic's CommandError if a newer version made them.
+    """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection

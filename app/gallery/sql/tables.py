@@ -1,4 +1,4 @@
-"""The tables, as the newest migration leaves them: in SQLite, and in PostgreSQL where that differs."""
+"""The tables after the newest migration, in SQLite and PostgreSQL."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,12 +22,12 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
 metadata = MetaData()
-# Compared byte by byte everywhere: PostgreSQL would go by the language of its machine.
+# Names sort by their bytes everywhere. PostgreSQL's default depends on the locale of its machine.
 Name = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 class PgVector(UserDefinedType[NDArray[np.float32]]):
-    """pgvector's own type; psycopg knows how to send it as bytes, which takes a fraction of the time of text."""
+    """pgvector's type, which psycopg sends in binary: much faster than as text."""
 
     cache_ok = True
 
@@ -42,7 +42,7 @@ class PgVector(UserDefinedType[NDArray[np.float32]]):
 
 
 class Embedding(TypeDecorator[NDArray[np.float32]]):
-    """A vector (D,): little-endian 32-bit numbers in SQLite, pgvector's own type in PostgreSQL."""
+    """A float32 vector (D,): little-endian bytes in SQLite, pgvector's type in PostgreSQL."""
 
     impl = LargeBinary
     cache_ok = True
@@ -68,7 +68,7 @@ identities = Table(
     Column("created_at", DateTime, nullable=False),  # UTC
 )
 
-# In SQLite with one column more, `number`: never given twice, and what processes know a template by.
+# SQLite has one more column, `number`: a key that is never reused, by which processes track templates.
 templates = Table(
     "templates",
     metadata,
@@ -80,14 +80,13 @@ templates = Table(
     Column("quality", Float, nullable=False),
     Column("vector", Embedding, nullable=False),
     Column("created_at", DateTime, nullable=False),  # UTC
-    Column("request_key", Text),  # of the enrolment that brought it, if it had one; only once in a gallery
-    Column("request_digest", Text),  # SHA-256 of what that enrolment asked
+    Column("request_key", Text),  # idempotency key of the enrollment, if any; unique in a gallery
+    Column("request_digest", Text),  # SHA-256 of the enrollment request
     ForeignKeyConstraint(["gallery", "identity"], ["identities.gallery", "identities.identity"], ondelete="CASCADE"),
     Index("templates_by_identity", "gallery", "identity"),
 )
 
-# In SQLite: which templates have come or gone, in order, for other processes on the same file to follow; triggers
-# write it.
+# SQLite only: the templates added and deleted, in order, for other processes on the file. Written by triggers.
 changes = Table(
     "changes",
     metadata,
@@ -96,9 +95,9 @@ changes = Table(
     sqlite_autoincrement=True,
 )
 
-# In PostgreSQL: how many templates there are of each kind, since counting a million rows takes longer than a search.
-holdings = Table(
-    "holdings",
+# PostgreSQL only: templates per gallery, encoder and detector. Counting a million rows takes longer than a search.
+template_counts = Table(
+    "holdings",  # the name since revision 0002
     metadata,
     Column("gallery", Name, primary_key=True),
     Column("encoder_id", Text, primary_key=True),

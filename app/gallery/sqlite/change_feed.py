@@ -1,5 +1,7 @@
-"""The galleries of one SQLite file in memory, kept up with every process that writes to it: vectors and numbers only.
-Names are read from the file, for the few that an answer lists."""
+"""In-memory indexes of the galleries in one SQLite file, kept up to date with every process that writes to it.
+
+Memory holds vectors and template numbers only. Names are read from the file, for the few templates in an answer.
+"""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -16,136 +18,146 @@ from app.gallery.ranking import best_identities
 from app.gallery.sql.tables import changes
 from app.gallery.sqlite.index import VectorIndex
 
-BUSY_SECONDS: Final = 30.0  # how long one process waits for another's write
-AT_ONCE: Final = 10_000  # rows read together
-Kind = tuple[str, str, str]  # gallery, encoder, detector
+BUSY_SECONDS: Final = 30.0  # how long a process waits for another one's write
+BATCH_SIZE: Final = 10_000  # rows fetched together
+Origin = tuple[str, str, str]  # gallery, encoder id, detector: shared by all templates that have the same
 
-EVERYTHING: Final = "SELECT number, gallery, encoder_id, detector, vector FROM templates ORDER BY number"
-CHANGED: Final = """
+SELECT_ALL: Final = "SELECT number, gallery, encoder_id, detector, vector FROM templates ORDER BY number"
+SELECT_CHANGES: Final = """
 SELECT seq, changes.number AS changed, templates.number, gallery, encoder_id, detector, vector
 FROM changes LEFT JOIN templates ON templates.number = changes.number WHERE seq > ? ORDER BY seq"""
-NAMES: Final = "SELECT number, identity, template_id FROM json_each(?) JOIN templates ON number = value"
-OF_ONE: Final = """
+SELECT_NAMES: Final = "SELECT number, identity, template_id FROM json_each(?) JOIN templates ON number = value"
+SELECT_IDENTITY: Final = """
 SELECT identity, template_id, vector FROM templates WHERE gallery = ? AND encoder_id = ? AND identity = ?"""
 
 
-class Shelf:
-    """One gallery in memory."""
+class GalleryIndex:
+    """The index of one gallery: its vectors, and the number of templates per encoder and detector."""
 
     def __init__(self, dimension: int) -> None:
-        self.index = VectorIndex(dimension)
-        self.encoders: dict[str, int] = {}  # how many templates of each
+        self.vectors = VectorIndex(dimension)
+        self.encoders: dict[str, int] = {}
         self.detectors: dict[str, int] = {}
 
-    def count(self, kind: Kind, more: int) -> None:
-        for counts, key in ((self.encoders, kind[1]), (self.detectors, kind[2])):
-            counts[key] = counts.get(key, 0) + more
+    def count(self, encoder_id: str, detector: str, change: int) -> None:
+        """Adds `change` to the number of templates of an encoder and a detector."""
+        for counts, key in ((self.encoders, encoder_id), (self.detectors, detector)):
+            counts[key] = counts.get(key, 0) + change
             if not counts[key]:
                 del counts[key]
 
 
-class Follower:
-    """Keeps the index up with the file, whoever wrote to it: SQLite tells by `data_version`, on one connection that
-    itself never writes, that some other connection has committed; `changes` tells what."""
+class ChangeFeed:
+    """Applies the changes of all processes to the indexes.
+
+    SQLite's `data_version` tells one connection that another one has committed; the table `changes` lists what. The
+    connection of this class therefore never writes.
+    """
 
     def __init__(self, path: Path) -> None:
-        waiting = {"timeout": BUSY_SECONDS, "check_same_thread": False}
         url = f"sqlite:///{path}"
-        self._engine = create_engine(url, poolclass=StaticPool, isolation_level="AUTOCOMMIT", connect_args=waiting)
+        options = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+        self._engine = create_engine(url, poolclass=StaticPool, isolation_level="AUTOCOMMIT", connect_args=options)
         self._connection = self._engine.connect()
-        self._start_anew()
+        self._reset()
 
-    def _start_anew(self) -> None:
-        self.shelves: dict[str, Shelf] = {}
-        self._kind_of: dict[int, Kind] = {}  # by the template's number
+    def _reset(self) -> None:
+        self.indexes: dict[str, GalleryIndex] = {}
+        self._origins: dict[int, Origin] = {}  # by template number
         self._version = -1
-        self._seq = -1
+        self._seq = -1  # of the last change applied
 
     def close(self) -> None:
         self._connection.close()
         self._engine.dispose()
 
     def catch_up(self) -> None:
+        """Applies everything that was committed since the last call."""
         version = self._connection.scalar(text("PRAGMA data_version"))
         if version == self._version:
             return
         if self._seq < 0 or self._fell_behind():
-            self._read_everything()
+            self._reload()
         else:
-            self._read_changes()
+            self._apply_changes()
         self._version = version
 
     def search(self, gallery: str, vector: NDArray[np.float32], top_k: int) -> tuple[Candidate, ...]:
-        """Of a gallery that is there: the `top_k` identities most similar to `vector` (D,)."""
-        index = self.shelves[gallery].index
-        wanted = 4 * top_k
+        """Returns the `top_k` identities most similar to `vector` (D,). The gallery must have an index."""
+        index = self.indexes[gallery].vectors
+        limit = 4 * top_k
         while True:
-            numbers, scores = index.nearest(vector, wanted)
+            numbers, scores = index.nearest(vector, limit)
             similarities = dict(zip(numbers.tolist(), scores.tolist(), strict=True))
-            # Who is no longer there has just been erased by another process.
-            rows = self._connection.exec_driver_sql(NAMES, (json.dumps(list(similarities)),))
-            found = best_identities((Candidate(name, similarities[n], known) for n, name, known in rows), top_k)
-            if len(found) >= top_k or wanted >= len(index):
-                return found
-            wanted *= 4  # several templates of few people: look further down
+            # The join drops templates that another process has deleted in the meantime.
+            rows = self._connection.exec_driver_sql(SELECT_NAMES, (json.dumps(list(similarities)),))
+            candidates = best_identities(
+                (Candidate(identity, similarities[number], template_id) for number, identity, template_id in rows),
+                top_k,
+            )
+            if len(candidates) >= top_k or limit >= len(index):
+                return candidates
+            limit *= 4  # the templates found belong to few people
 
-    def compare(
+    def search_identity(
         self, gallery: str, encoder_id: str, vector: NDArray[np.float32], identity: str
     ) -> tuple[Candidate, ...]:
-        """The best template of one identity; none where nobody has the name."""
-        rows = self._connection.exec_driver_sql(OF_ONE, (gallery, encoder_id, identity)).all()
+        """Returns the best template of one identity; nothing if there is no such identity."""
+        rows = self._connection.exec_driver_sql(SELECT_IDENTITY, (gallery, encoder_id, identity)).all()
         scores = [float(np.clip(np.frombuffer(row.vector, "<f4") @ vector, -1.0, 1.0)) for row in rows]
-        held = zip(rows, scores, strict=True)
-        return best_identities((Candidate(row.identity, score, row.template_id) for row, score in held), 1)
+        scored = zip(rows, scores, strict=True)
+        return best_identities((Candidate(row.identity, score, row.template_id) for row, score in scored), 1)
 
     def _fell_behind(self) -> bool:
+        """Whether changes that this process has not applied were pruned."""
         oldest = self._connection.scalar(select(func.min(changes.c.seq)))
         return oldest is not None and oldest > self._seq + 1
 
-    def _read_everything(self) -> None:
-        self._start_anew()
-        # The sequence first: what is written in between is then read twice, and adding twice changes nothing.
+    def _reload(self) -> None:
+        self._reset()
+        # First the sequence, then the rows: a change in between is applied twice, which does no harm.
         newest = self._connection.scalar(select(func.max(changes.c.seq))) or 0
-        rows = self._connection.exec_driver_sql(EVERYTHING)
-        while some := rows.fetchmany(AT_ONCE):
-            self._add(some)
-        for shelf in self.shelves.values():
-            shelf.index.prepare()
+        rows = self._connection.exec_driver_sql(SELECT_ALL)
+        while batch := rows.fetchmany(BATCH_SIZE):
+            self._add(batch)
+        for index in self.indexes.values():
+            index.vectors.prepare()
         self._seq = newest
 
-    def _read_changes(self) -> None:
-        rows = self._connection.exec_driver_sql(CHANGED, (self._seq,)).all()
+    def _apply_changes(self) -> None:
+        rows = self._connection.exec_driver_sql(SELECT_CHANGES, (self._seq,)).all()
         self._remove({row.changed for row in rows if row.number is None})
         self._add([row[2:] for row in rows if row.number is not None])
         if rows:
             self._seq = rows[-1].seq
 
     def _add(self, rows: Sequence[Sequence[Any]]) -> None:
-        """Of those columns that EVERYTHING names."""
-        numbers: dict[Kind, list[int]] = {}
-        vectors: dict[Kind, list[bytes]] = {}
-        for number, gallery, encoder, detector, vector in rows:
-            if number not in self._kind_of:
-                kind = (gallery, encoder, detector)
-                numbers.setdefault(kind, []).append(number)
-                vectors.setdefault(kind, []).append(vector)
-        for kind, some in numbers.items():
-            new = np.frombuffer(b"".join(vectors[kind]), "<f4").reshape(len(some), -1)  # (N, D)
-            shelf = self.shelves.setdefault(kind[0], Shelf(new.shape[1]))
-            shelf.count(kind, len(some))
-            if len(shelf.encoders) == 1:  # mixed encoders cannot be searched, and may differ in dimension
-                shelf.index.add(np.array(some), new)
-            self._kind_of |= dict.fromkeys(some, kind)
+        """Adds rows of number, gallery, encoder id, detector and vector. Known numbers are skipped."""
+        numbers: dict[Origin, list[int]] = {}
+        vectors: dict[Origin, list[bytes]] = {}
+        for number, gallery, encoder_id, detector, vector in rows:
+            if number not in self._origins:
+                origin = (gallery, encoder_id, detector)
+                numbers.setdefault(origin, []).append(number)
+                vectors.setdefault(origin, []).append(vector)
+        for origin, added in numbers.items():
+            gallery, encoder_id, detector = origin
+            new = np.frombuffer(b"".join(vectors[origin]), "<f4").reshape(len(added), -1)  # (N, D)
+            index = self.indexes.setdefault(gallery, GalleryIndex(new.shape[1]))
+            index.count(encoder_id, detector, len(added))
+            if len(index.encoders) == 1:  # a second encoder is an error: its vectors may differ in dimension
+                index.vectors.add(np.array(added), new)
+            self._origins |= dict.fromkeys(added, origin)
 
     def _remove(self, numbers: Iterable[int]) -> None:
-        gone: dict[Kind, list[int]] = {}
+        removed: dict[Origin, list[int]] = {}
         for number in numbers:
-            kind = self._kind_of.pop(number, None)
-            if kind is not None:
-                gone.setdefault(kind, []).append(number)
-        for kind, some in gone.items():
-            shelf = self.shelves[kind[0]]
-            shelf.index.remove(some)
-            shelf.count(kind, -len(some))
-            if not shelf.encoders:
-                del self.shelves[kind[0]]
+            origin = self._origins.pop(number, None)
+            if origin is not None:
+                removed.setdefault(origin, []).append(number)
+        for (gallery, encoder_id, detector), some in removed.items():
+            index = self.indexes[gallery]
+            index.vectors.remove(some)
+            index.count(encoder_id, detector, -len(some))
+            if not index.encoders:
+                del self.indexes[gallery]

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.anyio
 Make = Callable[..., Workers]
 
 
-class Sums:
-    """Encodes a crop as the sum of its pixels, but 13; can be held up, and notes how many it gets at once."""
+class SumEncoder:
+    """Encodes a crop as the sum of its pixels and fails on 13. Blocks while `gate` is clear; records batch sizes."""
 
     def __init__(self) -> None:
         self.gate, self.batches = threading.Event(), list[int]()
@@ -30,16 +30,16 @@ class Sums:
 
 
 @pytest.fixture
-def encoder() -> Sums:
-    return Sums()
+def encoder() -> SumEncoder:
+    return SumEncoder()
 
 
 @pytest.fixture
-def make(encoder: Sums) -> Iterator[Make]:
+def make(encoder: SumEncoder) -> Iterator[Make]:
     made: list[Workers] = []
 
     def start(threads: int = 1, max_waiting: int = 10, deadline_s: float = 5.0, **given: Any) -> Workers:
-        made.append(Workers(encoder, threads, max_waiting, deadline_s, **{"largest_batch": 8, **given}))
+        made.append(Workers(encoder, threads, max_waiting, deadline_s, **{"max_batch": 8, **given}))
         return made[-1]
 
     yield start
@@ -52,23 +52,23 @@ def crops(*values: int) -> np.ndarray:
     return np.array(values, np.uint8).reshape(-1, 1, 1, 1)
 
 
-async def in_one_request(workers: Workers, work: Callable[[], Any]) -> Any:
-    async with workers.admitted():
+async def run_in_request(workers: Workers, work: Callable[[], Any]) -> Any:
+    async with workers.admit():
         return (await workers.run(work)).result
 
 
-async def test_gives_the_result_and_how_long_it_waited_and_took(make: Make) -> None:
+async def test_run_returns_the_result_with_queue_and_run_time(make: Make) -> None:
     def work() -> int:
         time.sleep(0.02)
         return 42
 
     done = await make().run(work)
     assert done.result == 42
-    assert 0 <= done.waited_ms < 1000
-    assert 19 < done.took_ms < 1000
+    assert 0 <= done.queue_ms < 1000
+    assert 19 < done.run_ms < 1000
 
 
-async def test_does_not_block_the_event_loop(make: Make) -> None:
+async def test_run_does_not_block_the_event_loop(make: Make) -> None:
     slow = asyncio.create_task(make().run(lambda: time.sleep(0.2)))
     start = time.perf_counter()
     await asyncio.sleep(0.01)
@@ -76,44 +76,46 @@ async def test_does_not_block_the_event_loop(make: Make) -> None:
     await slow
 
 
-async def test_refuses_at_once_what_does_not_fit_and_says_when_to_come_again(make: Make) -> None:
-    inside: list[int] = []
-    workers, gate = make(threads=1, max_waiting=1, on_inside=inside.append), threading.Event()
-    tasks = [asyncio.create_task(in_one_request(workers, gate.wait)) for _ in range(2)]
+async def test_requests_beyond_the_capacity_are_refused_at_once(make: Make) -> None:
+    in_flight: list[int] = []
+    workers, gate = make(threads=1, max_waiting=1, on_in_flight=in_flight.append), threading.Event()
+    tasks = [asyncio.create_task(run_in_request(workers, gate.wait)) for _ in range(2)]
     await asyncio.sleep(0.05)
     with pytest.raises(Overloaded) as refused:
-        workers.check_room()
+        workers.check_capacity()
     assert refused.value.retry_after >= 1
     with pytest.raises(Overloaded):
-        await in_one_request(workers, lambda: None)
+        await run_in_request(workers, lambda: None)
     gate.set()
     await asyncio.gather(*tasks)
-    await in_one_request(workers, lambda: None)  # there is room again
-    assert inside == [1, 2, 1, 0, 1, 0]
+    await run_in_request(workers, lambda: None)  # there is capacity again
+    assert in_flight == [1, 2, 1, 0, 1, 0]
 
 
-async def test_gives_up_at_the_deadline_and_drops_what_had_not_begun(make: Make) -> None:
-    workers, gate, began = make(deadline_s=0.1), threading.Event(), []
-    stuck = asyncio.create_task(in_one_request(workers, gate.wait))
-    waiting = asyncio.create_task(in_one_request(workers, lambda: began.append(1)))
+async def test_the_deadline_cancels_jobs_that_have_not_started(make: Make) -> None:
+    workers, gate, started = make(deadline_s=0.1), threading.Event(), []
+    stuck = asyncio.create_task(run_in_request(workers, gate.wait))
+    waiting = asyncio.create_task(run_in_request(workers, lambda: started.append(1)))
     for task in (stuck, waiting):
         with pytest.raises(DeadlineExceeded, match="longer than"):
             await task
     gate.set()
     await workers.run(lambda: None)
-    assert not began
+    assert not started
 
 
-async def test_what_the_work_raises_reaches_the_caller_and_frees_the_place(make: Make) -> None:
+async def test_errors_of_a_job_propagate_and_free_its_capacity(make: Make) -> None:
     workers = make(max_waiting=0)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
-            await in_one_request(workers, lambda: 1 / 0)
+            await run_in_request(workers, lambda: 1 / 0)
 
 
-async def test_faces_that_wait_are_encoded_together_and_everybody_gets_his_own(make: Make, encoder: Sums) -> None:
+async def test_queued_faces_are_encoded_in_one_batch_and_returned_to_their_requests(
+    make: Make, encoder: SumEncoder
+) -> None:
     sizes: list[int] = []
-    workers = make(threads=1, largest_batch=5, on_batch=sizes.append)
+    workers = make(threads=1, max_batch=5, on_batch=sizes.append)
     encoder.gate.clear()
     first = asyncio.create_task(workers.encode(crops(1)))  # alone, at once
     await asyncio.sleep(0.05)
@@ -125,13 +127,13 @@ async def test_faces_that_wait_are_encoded_together_and_everybody_gets_his_own(m
     assert encoder.batches == sizes == [1, 5, 3]
 
 
-async def test_a_request_with_more_faces_than_a_batch_may_have_is_a_batch_of_its_own(make: Make, encoder: Sums) -> None:
-    done = await make(largest_batch=2).encode(crops(1, 2, 3))
+async def test_a_request_with_more_faces_than_max_batch_is_a_batch_of_its_own(make: Make, encoder: SumEncoder) -> None:
+    done = await make(max_batch=2).encode(crops(1, 2, 3))
     assert done.result.ravel().tolist() == [1, 2, 3]
 
 
-async def test_while_photos_wait_faces_gather_to_a_full_batch(make: Make, encoder: Sums) -> None:
-    workers, gate, order = make(threads=1, largest_batch=3), threading.Event(), list[str]()
+async def test_faces_wait_for_a_full_batch_while_photos_are_queued(make: Make, encoder: SumEncoder) -> None:
+    workers, gate, order = make(threads=1, max_batch=3), threading.Event(), list[str]()
     busy = asyncio.create_task(workers.run(gate.wait))
     await asyncio.sleep(0.05)
     faces = [asyncio.create_task(workers.encode(crops(value))) for value in (1, 2)]
@@ -144,8 +146,8 @@ async def test_while_photos_wait_faces_gather_to_a_full_batch(make: Make, encode
     assert encoder.batches == [2]  # nothing else waited
 
 
-async def test_a_full_batch_comes_before_photos_that_wait(make: Make, encoder: Sums) -> None:
-    workers, gate, order = make(threads=1, largest_batch=3), threading.Event(), list[str]()
+async def test_a_full_batch_goes_before_queued_photos(make: Make, encoder: SumEncoder) -> None:
+    workers, gate, order = make(threads=1, max_batch=3), threading.Event(), list[str]()
     busy = asyncio.create_task(workers.run(gate.wait))
     await asyncio.sleep(0.05)
     photo = asyncio.create_task(workers.run(lambda: order.append(f"after {encoder.batches}")))
@@ -156,28 +158,28 @@ async def test_a_full_batch_comes_before_photos_that_wait(make: Make, encoder: S
     assert order == ["after [3]"]
 
 
-async def test_faces_of_a_caller_that_gave_up_are_not_encoded(make: Make, encoder: Sums) -> None:
+async def test_faces_of_a_cancelled_request_are_not_encoded(make: Make, encoder: SumEncoder) -> None:
     workers = make()
     encoder.gate.clear()
     busy = asyncio.create_task(workers.encode(crops(1)))
     await asyncio.sleep(0.05)
-    gone, stays = (asyncio.create_task(workers.encode(crops(value))) for value in (2, 3))
+    cancelled, kept = (asyncio.create_task(workers.encode(crops(value))) for value in (2, 3))
     await asyncio.sleep(0.05)
-    gone.cancel()
+    cancelled.cancel()
     await asyncio.sleep(0.05)
     encoder.gate.set()
-    assert [(await task).result.item() for task in (busy, stays)] == [1, 3]
+    assert [(await task).result.item() for task in (busy, kept)] == [1, 3]
     assert encoder.batches == [1, 1]
 
 
-async def test_an_encoder_that_fails_fails_its_batch_and_nothing_else(make: Make, encoder: Sums) -> None:
+async def test_an_encoder_error_fails_only_its_batch(make: Make, encoder: SumEncoder) -> None:
     workers = make()
     with pytest.raises(ValueError, match="thirteen"):
         await workers.encode(crops(13))
     assert (await workers.encode(crops(4))).result.item() == 4
 
 
-async def test_closing_finishes_what_has_begun_and_drops_the_rest(make: Make) -> None:
+async def test_close_finishes_running_jobs_and_cancels_queued_ones(make: Make) -> None:
     workers, gate = make(threads=1), threading.Event()
     tasks = [asyncio.create_task(workers.run(gate.wait)) for _ in range(2)]
     await asyncio.sleep(0.05)

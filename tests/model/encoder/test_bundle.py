@@ -10,12 +10,12 @@ import torch
 from model.encoder.bundle import (
     Bundle,
     Precision,
+    compute_encoder_id,
     create_bundle,
-    encoder_id,
     find_bundle,
     load_bundle,
-    reseal,
     shipped_bundles,
+    update_metadata,
 )
 from model.encoder.network import build_encoder
 from model.runtime.forms import Engine, Form
@@ -31,62 +31,64 @@ def bundle(tmp_path: Path) -> Bundle:
     return create_bundle(tmp_path / "small.pt", encoder, replace(metadata(), calibration=None))
 
 
-def test_what_is_loaded_computes_what_was_saved(bundle: Bundle) -> None:
+def test_load_restores_what_create_wrote(bundle: Bundle) -> None:
     loaded = load_bundle(bundle.path)
     assert loaded.self_check() < 1e-6
     assert loaded.metadata == bundle.metadata
     assert len(loaded.metadata.encoder_id) == 64
 
 
-def test_resealing_changes_the_metadata_and_not_the_encoder(bundle: Bundle) -> None:
-    reseal(bundle, calibration=calibration())
+def test_update_metadata_keeps_the_encoder(bundle: Bundle) -> None:
+    update_metadata(bundle, calibration=calibration())
     loaded = load_bundle(bundle.path)
     assert loaded.metadata.calibration == calibration()
     assert loaded.metadata.encoder_id == bundle.metadata.encoder_id
     assert loaded.self_check() < 1e-6
 
 
-def test_resealing_cannot_change_the_identity(bundle: Bundle) -> None:
-    with pytest.raises(ValueError, match="which encoder"):
-        reseal(bundle, encoder_id="x")
+def test_update_metadata_rejects_another_encoder_id(bundle: Bundle) -> None:
+    with pytest.raises(ValueError, match="encoder_id"):
+        update_metadata(bundle, encoder_id="x")
 
 
-def test_the_encoder_id_follows_weights_and_alignment_and_nothing_else(bundle: Bundle) -> None:
+def test_encoder_id_depends_on_weights_and_preprocessing_only(bundle: Bundle) -> None:
     state = bundle.module.state_dict()
-    mine = encoder_id(state, bundle.metadata)
-    assert encoder_id(dict(reversed(state.items())), bundle.metadata) == mine
-    assert encoder_id(state, replace(bundle.metadata, detector="other", calibration=calibration(), name="x")) == mine
-    moved = ((5.0, 5.5), *bundle.metadata.template[1:])
-    assert encoder_id(state, replace(bundle.metadata, template=moved)) != mine
+    original = compute_encoder_id(state, bundle.metadata)
+    assert compute_encoder_id(dict(reversed(state.items())), bundle.metadata) == original
+    assert (
+        compute_encoder_id(state, replace(bundle.metadata, detector="other", calibration=calibration(), name="x"))
+        == original
+    )
+    template = ((5.0, 5.5), *bundle.metadata.template[1:])
+    assert compute_encoder_id(state, replace(bundle.metadata, template=template)) != original
     name = next(iter(state))
-    assert encoder_id({**state, name: state[name] + 1}, bundle.metadata) != mine
+    assert compute_encoder_id({**state, name: state[name] + 1}, bundle.metadata) != original
     for option in ({"mirror": True}, {"side": 24}):
         assert (
-            encoder_id(state, replace(bundle.metadata, architecture={**bundle.metadata.architecture, **option})) != mine
+            compute_encoder_id(state, replace(bundle.metadata, architecture={**bundle.metadata.architecture, **option}))
+            != original
         )
 
 
-def test_a_network_that_computes_something_else_fails_its_check(bundle: Bundle) -> None:
-    off = {**bundle.golden, "vectors": bundle.golden["vectors"] + np.float32(1e-3)}
-    with pytest.raises(match="computes other vectors"):
-        replace(bundle, golden=off).self_check()
+def test_self_check_rejects_other_vectors_than_the_golden_ones(bundle: Bundle) -> None:
+    golden = {**bundle.golden, "vectors": bundle.golden["vectors"] + np.float32(1e-3)}
+    with pytest.raises(match="does not reproduce"):
+        replace(bundle, golden=golden).self_check()
 
 
-def test_vectors_that_are_no_numbers_fail_the_check(bundle: Bundle) -> None:
-    with pytest.raises(match="computes other vectors"):
+def test_self_check_rejects_vectors_that_are_not_finite(bundle: Bundle) -> None:
+    with pytest.raises(match="does not reproduce"):
         replace(bundle, golden={**bundle.golden, "vectors": bundle.golden["vectors"] * np.nan}).self_check()
 
 
-def test_bf16_is_refused_in_words_where_the_processor_has_it_not(
-    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bf16_is_rejected_on_a_processor_without_it(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("model.encoder.bundle.has_bf16", lambda: False)
     with pytest.raises(BundleError, match=r"AVX-512.*FACETWIN_PRECISION=float32"):
         load_bundle(bundle.path, precision=Precision.BFLOAT16)
 
 
 @pytest.mark.skipif(not has_bf16(), reason="bfloat16 needs a processor with AVX-512")
-def test_bf16_gives_nearly_the_same_vectors() -> None:
+def test_bf16_computes_nearly_the_same_vectors() -> None:
     loaded = load_bundle(find_bundle("deploy"), precision=Precision.BFLOAT16)
     assert {Form.FROZEN, Form.FUSED, Form.FUSED_BF16} == set(loaded.serving.choices[0].milliseconds)
     crops = loaded.golden["crops"]
@@ -94,7 +96,7 @@ def test_bf16_gives_nearly_the_same_vectors() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(shipped_bundles()))
-def test_onnx_runtime_gives_the_same_vectors(name: str) -> None:
+def test_onnx_runtime_computes_the_same_vectors(name: str) -> None:
     pytest.importorskip("onnxruntime", reason="the extra onnxruntime is not installed")
     loaded = load_bundle(find_bundle(name), engine=Engine.ONNXRUNTIME)
     assert all(Form.ONNXRUNTIME in choice.milliseconds for choice in loaded.serving.choices)
@@ -102,31 +104,31 @@ def test_onnx_runtime_gives_the_same_vectors(name: str) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 5, 5, 3), (CROP, CROP, 3), (1, CROP, CROP, 1)])
-def test_crops_of_another_shape_or_type_are_refused(bundle: Bundle, shape: tuple[int, ...]) -> None:
+def test_encode_rejects_crops_of_another_shape_or_dtype(bundle: Bundle, shape: tuple[int, ...]) -> None:
     with pytest.raises(RuntimeError, match="crops must be uint8"):
         bundle.encode(np.zeros(shape, np.uint8))
     with pytest.raises(RuntimeError, match="crops must be uint8"):
         bundle.encode(np.zeros((1, CROP, CROP, 3), np.float32))
 
 
-def test_a_plain_torchscript_file_is_refused(tmp_path: Path, bundle: Bundle) -> None:
+def test_load_rejects_a_plain_torchscript_file(tmp_path: Path, bundle: Bundle) -> None:
     stripped = tmp_path / "plain.pt"
     with zipfile.ZipFile(bundle.path) as source, zipfile.ZipFile(stripped, "w") as target:
         for name in source.namelist():
             if "extra/" not in name:
                 target.writestr(name, source.read(name))
-    with pytest.raises(match=r"metadata\.json and golden\.npz missing"):
+    with pytest.raises(match=r"no metadata\.json and no golden\.npz"):
         load_bundle(stripped)
 
 
-def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
+def test_load_rejects_a_file_that_is_not_an_archive(tmp_path: Path) -> None:
     broken = tmp_path / "broken.pt"
     broken.write_bytes(b"not a bundle")
     with pytest.raises(match="cannot be read"):
         load_bundle(broken)
 
 
-def test_weights_that_are_not_the_named_ones_are_refused(tmp_path: Path, bundle: Bundle) -> None:
+def test_load_rejects_weights_that_do_not_match_the_encoder_id(tmp_path: Path, bundle: Bundle) -> None:
     forged = tmp_path / "forged.pt"
     with zipfile.ZipFile(bundle.path) as source, zipfile.ZipFile(forged, "w") as target:
         for name in source.namelist():
@@ -134,27 +136,27 @@ def test_weights_that_are_not_the_named_ones_are_refused(tmp_path: Path, bundle:
             if name.endswith("extra/metadata.json"):
                 content = json.dumps({**json.loads(content), "encoder_id": "0" * 64}).encode()
             target.writestr(name, content)
-    with pytest.raises(match="not those that its metadata names"):
+    with pytest.raises(match="do not match the encoder_id"):
         load_bundle(forged)
 
 
-def test_a_failed_save_leaves_the_old_file_and_no_rest(bundle: Bundle) -> None:
+def test_a_failed_save_keeps_the_old_file_and_leaves_no_other(bundle: Bundle) -> None:
     before = bundle.path.read_bytes()
     with pytest.raises(TypeError):
-        reseal(bundle, evaluation={"not": object()})
+        update_metadata(bundle, evaluation={"not": object()})
     assert bundle.path.read_bytes() == before
     assert [path.name for path in bundle.path.parent.iterdir()] == [bundle.path.name]
 
 
-def test_a_bundle_is_found_by_name_or_path(bundle: Bundle) -> None:
+def test_find_bundle_takes_a_name_or_a_path(bundle: Bundle) -> None:
     assert find_bundle(str(bundle.path)) == bundle.path
     assert find_bundle("lfw") == shipped_bundles()["lfw"]
-    with pytest.raises(match="neither a file nor one of the shipped"):
+    with pytest.raises(match="Give a file, or one of the shipped bundles"):
         find_bundle("nonesuch")
 
 
 @pytest.mark.parametrize("name", sorted(shipped_bundles()))
-def test_every_shipped_bundle_is_sound_and_calibrated(name: str) -> None:
+def test_shipped_bundles_pass_their_self_check_and_are_calibrated(name: str) -> None:
     loaded = load_bundle(find_bundle(name))
     loaded.self_check()
     assert loaded.metadata.calibration is not None
@@ -164,7 +166,7 @@ def test_every_shipped_bundle_is_sound_and_calibrated(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(shipped_bundles()))
-def test_every_shipped_bundle_computes_what_its_network_does_unscripted(name: str) -> None:
+def test_shipped_bundles_compute_the_same_as_their_network_in_python(name: str) -> None:
     loaded = load_bundle(find_bundle(name))
     shape = loaded.metadata.architecture
     eager = build_encoder(

@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from model.encoder.bundle import IN_CACHE, find_bundle, load_bundle
+from model.encoder.bundle import MAX_CPU_BATCH, find_bundle, load_bundle
 from model.runtime.forms import Engine, Form, Network, choose_fastest, compile_forms
 from model.runtime.processor import instruction_set
 from model.runtime.torchscript import BundleError, freeze, script
 
 
 def sleeping(*seconds_by_size: float) -> Network:
-    """Takes that long for one row, for two and so on."""
+    """Returns a network that takes the n-th duration for n rows."""
 
     def run(x: Tensor) -> tuple[Tensor, ...]:
         time.sleep(seconds_by_size[len(x) - 1])
@@ -23,19 +23,19 @@ def sleeping(*seconds_by_size: float) -> Network:
 
 
 def accept(form: Form, network: Network) -> None:
-    """Every form is sound."""
+    """Passes every form."""
 
 
-def served(forms: dict[Form, Network], sizes: Sequence[int]) -> list[Form]:
+def choose_forms(forms: dict[Form, Network], sizes: Sequence[int]) -> list[Form]:
     return [choice.form for choice in choose_fastest(forms, accept, [torch.zeros(size) for size in sizes]).choices]
 
 
-def test_each_size_is_served_by_the_form_that_is_fastest_for_it() -> None:
+def test_each_size_gets_the_form_that_is_fastest_for_it() -> None:
     forms = {Form.FROZEN: sleeping(0.001, 0.02), Form.FUSED: sleeping(0.01, 0.002)}
-    assert served(forms, [2, 1]) == [Form.FROZEN, Form.FUSED]
+    assert choose_forms(forms, [2, 1]) == [Form.FROZEN, Form.FUSED]
 
 
-def test_a_size_between_two_is_served_as_the_larger_and_a_larger_one_as_the_largest() -> None:
+def test_a_size_between_two_timed_ones_gets_the_form_of_the_larger() -> None:
     calls: list[tuple[Form, int]] = []
 
     def network(form: Form, fast_up_to: int) -> Network:
@@ -54,7 +54,7 @@ def test_a_size_between_two_is_served_as_the_larger_and_a_larger_one_as_the_larg
     assert calls == [(Form.FROZEN, 1), (Form.FUSED, 3), (Form.FUSED, 9)]
 
 
-def test_a_form_that_computes_something_else_never_serves() -> None:
+def test_a_form_that_fails_its_check_is_not_chosen() -> None:
     def check(form: Form, network: Network) -> None:
         if form is Form.FUSED:
             raise BundleError("other vectors")
@@ -65,7 +65,7 @@ def test_a_form_that_computes_something_else_never_serves() -> None:
     assert chosen.choices[0].milliseconds == {}  # nothing to compare
 
 
-def test_where_no_form_is_sound_there_is_no_network() -> None:
+def test_it_is_an_error_if_no_form_passes_its_check() -> None:
     def check(form: Form, network: Network) -> None:
         raise BundleError("other vectors")
 
@@ -73,7 +73,7 @@ def test_where_no_form_is_sound_there_is_no_network() -> None:
         choose_fastest({Form.FROZEN: sleeping(0.0)}, check, [torch.zeros(1)])
 
 
-def test_every_form_of_a_network_computes_the_same() -> None:
+def test_every_form_computes_the_same() -> None:
     pytest.importorskip("onnxruntime", reason="the extra onnxruntime is not installed")
     torch.manual_seed(0)
     network = script(nn.Sequential(nn.Conv2d(3, 8, 3), nn.PReLU(8), nn.Flatten(), nn.Linear(8 * 36, 4)))
@@ -85,8 +85,8 @@ def test_every_form_of_a_network_computes_the_same() -> None:
             torch.testing.assert_close(run(x)[0], network(x), atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("faces", [1, IN_CACHE])
-def test_what_serves_takes_no_longer_than_the_plain_frozen_network(faces: int) -> None:
+@pytest.mark.parametrize("faces", [1, MAX_CPU_BATCH])
+def test_the_chosen_form_is_not_slower_than_the_frozen_network(faces: int) -> None:
     bundle = load_bundle(find_bundle("deploy"))
     size = bundle.metadata.crop_size
     crops = torch.zeros(faces, size, size, 3, dtype=torch.uint8)

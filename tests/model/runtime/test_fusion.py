@@ -15,27 +15,27 @@ BF16 = pytest.param(True, marks=needs_bf16, id="bf16")
 
 
 class Block(nn.Module):
-    """Every combination that is rewritten, and some that are not."""
+    """Every pattern that is rewritten, and some that are not."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.plain, self.followed, self.summed, self.turned, self.in_place = (
+        self.plain, self.with_relu, self.sum_first, self.sum_last, self.in_place = (
             nn.Conv2d(8, 8, 3, padding=1) for _ in range(5)
         )
-        self.apart = nn.Conv2d(8, 8, 3, 2, groups=8)
+        self.grouped = nn.Conv2d(8, 8, 3, 2, groups=8)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = F.relu(self.followed(self.plain(x)))
-        y = F.relu(self.summed(y) + x)
-        y = F.relu(x + self.turned(y))
+        y = F.relu(self.with_relu(self.plain(x)))
+        y = F.relu(self.sum_first(y) + x)
+        y = F.relu(x + self.sum_last(y))
         y = torch.relu_(self.in_place(y))
-        once = self.plain(y)  # its answer is needed twice
-        answer: torch.Tensor = self.apart(F.relu(once) + once)
+        once = self.plain(y)  # its output is used twice
+        answer: torch.Tensor = self.grouped(F.relu(once) + once)
         return answer
 
 
 class Mobile(nn.Module):
-    """What the networks of phones are made of: PReLU, depthwise convolutions, squeeze-excitation."""
+    """Layers of mobile networks: PReLU, depthwise convolutions, squeeze-excitation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,19 +77,19 @@ def test_a_fused_module_computes_the_same(block: Block, memory_format: torch.mem
                 torch.testing.assert_close(module(photos), network(photos), atol=1e-5, rtol=1e-5)
 
 
-def test_every_convolution_and_what_follows_it_become_one_operator(block: Block) -> None:
+def test_each_convolution_is_fused_with_the_operators_that_follow(block: Block) -> None:
     before = kinds(freeze(script(block)))
     after = kinds(fused(block, torch.zeros(1, 8, 17, 17)))
     assert before.count("aten::conv2d") == after.count("mkldnn::_convolution_pointwise") == 7
     assert "aten::conv2d" not in after
-    assert "mkldnn::_reorder_convolution_weight" not in after  # done once, not with every call
+    assert "mkldnn::_reorder_convolution_weight" not in after  # done once, not in every call
     assert before.count("aten::relu") + before.count("aten::relu_") == 5
     assert after.count("aten::relu") + after.count("aten::relu_") == 1
     assert before.count("aten::add") == 3
     assert after.count("aten::add") == 1
 
 
-def test_weights_of_another_type_cannot_be_fused(block: Block) -> None:
+def test_float64_weights_cannot_be_fused(block: Block) -> None:
     module = script(block.double())
     assert fuse(freeze(module), record_input_sizes(module, torch.zeros(1, 8, 17, 17, dtype=torch.double))) is None
 
@@ -122,7 +122,7 @@ def test_bf16_computes_nearly_the_same_and_returns_float32() -> None:
 
 
 @pytest.mark.parametrize("bf16", [False, BF16])
-def test_no_weight_is_laid_out_anew_in_a_served_call(bf16: bool, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_call_reorders_no_weight(bf16: bool, capfd: pytest.CaptureFixture[str]) -> None:
     bundle = load_bundle(find_bundle("deploy"))
     size = bundle.metadata.crop_size
     crops = torch.zeros(8, size, size, 3, dtype=torch.uint8)
@@ -137,12 +137,12 @@ def test_no_weight_is_laid_out_anew_in_a_served_call(bf16: bool, capfd: pytest.C
                 module(crops[:faces])
             calls = re.findall(r"exec,cpu,(convolution|reorder),.*", capfd.readouterr().out)
             assert calls.count("convolution") == 29
-            casts = 1 if bf16 else 0  # pixels become bfloat16 before the first convolution
+            casts = 1 if bf16 else 0  # pixels to bfloat16, before the first convolution
             assert calls.count("reorder") <= casts
 
 
 class Stem(nn.Module):
-    """Pixels are scaled, convolved and pooled."""
+    """Scales pixels, then convolves and pools them."""
 
     mean: torch.Tensor
     std: torch.Tensor
@@ -160,7 +160,7 @@ class Stem(nn.Module):
 
 @pytest.mark.parametrize("side", [37, 38, 39, 40])
 @pytest.mark.parametrize("bf16", [False, BF16])
-def test_the_scaling_of_pixels_is_folded_into_the_weights_and_pooling_is_split(side: int, bf16: bool) -> None:
+def test_scaling_is_folded_into_the_weights_and_pooling_is_split(side: int, bf16: bool) -> None:
     torch.manual_seed(0)
     stem = Stem().eval()
     pixels = torch.randint(0, 256, (2, 3, side, side)).float()
@@ -171,7 +171,7 @@ def test_the_scaling_of_pixels_is_folded_into_the_weights_and_pooling_is_split(s
 
 
 @pytest.mark.parametrize("stem", [Stem(padding=3), Stem(groups=3)])
-def test_scaling_stays_where_zeros_are_padded_or_channels_are_apart(stem: Stem) -> None:
+def test_scaling_is_not_folded_into_padded_or_grouped_convolutions(stem: Stem) -> None:
     pixels = torch.randint(0, 256, (2, 3, 37, 37)).float()
     module = fused(stem.eval(), pixels)
     assert {"aten::sub", "aten::div"} <= set(kinds(module))
@@ -179,7 +179,7 @@ def test_scaling_stays_where_zeros_are_padded_or_channels_are_apart(stem: Stem) 
         torch.testing.assert_close(module(pixels), stem(pixels), atol=1e-5, rtol=1e-5)
 
 
-def test_other_pooling_is_left_alone() -> None:
+def test_other_pooling_is_not_split() -> None:
     pooling = nn.Sequential(nn.MaxPool2d(2), nn.MaxPool2d(3, 2, padding=1)).eval()
     assert kinds(fused(pooling, torch.zeros(1, 3, 40, 40))).count("aten::max_pool2d") == 2
 

@@ -11,7 +11,7 @@ def test_the_processor_has_a_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("machine", "own", "limit", "expected"),
+    ("machine", "torch_set", "onednn_limit", "expected"),
     [
         ("x86_64", "AVX512", "", "AVX512"),
         ("x86_64", "AVX2", "", "AVX2"),
@@ -22,10 +22,10 @@ def test_the_processor_has_a_name() -> None:
         ("arm64", "DEFAULT", "", "NEON"),
     ],
 )
-def test_the_instruction_set_is_the_lesser_of_what_there_is_and_what_is_allowed(
-    monkeypatch: pytest.MonkeyPatch, machine: str, own: str, limit: str, expected: str
+def test_instruction_set_is_the_widest_that_torch_and_onednn_may_use(
+    monkeypatch: pytest.MonkeyPatch, machine: str, torch_set: str, onednn_limit: str, expected: str
 ) -> None:
     monkeypatch.setattr(platform, "machine", lambda: machine)
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: own)
-    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: torch_set)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", onednn_limit)
     assert instruction_set() == expected

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from training.data.photos import DataError, Pair, data_folder, find_photos, people_of_folder, read_pair_list, read_pairs
+from training.data.errors import DataError
+from training.data.photos import Photo, find_photos, find_prefixed_photos, hash_photos
 
 
 @pytest.fixture
@@ -16,10 +17,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def test_a_folder_and_its_tar_hold_the_same_photos(folder: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def tar(folder: Path, tmp_path: Path) -> Path:
     with tarfile.open(tmp_path / "photos.tar", "w") as archive:
         archive.add(folder, "lfw")
-    for source in (folder, tmp_path / "photos.tar"):
+    return tmp_path / "photos.tar"
+
+
+def test_a_folder_and_its_tar_hold_the_same_photos(folder: Path, tar: Path) -> None:
+    for source in (folder, tar):
         photos = find_photos(source)
         assert [(photo.name, photo.person, photo.read()) for photo in photos] == [
             ("ada/1.jpg", "ada", b"ada/1.jpg"),
@@ -27,62 +33,51 @@ def test_a_folder_and_its_tar_hold_the_same_photos(folder: Path, tmp_path: Path)
         ]
 
 
-def test_a_compressed_tar_says_to_extract_it(tmp_path: Path) -> None:
+def test_a_flat_folder_holds_one_photo_of_each_person(tmp_path: Path) -> None:
+    for name in ("b.jpg", "a.png", "notes.txt"):
+        (tmp_path / name).write_bytes(name.encode())
+    assert [(photo.name, photo.person) for photo in find_photos(tmp_path)] == [("a/a.png", "a"), ("b/b.jpg", "b")]
+
+
+def test_the_people_of_several_folders_stay_apart(folder: Path) -> None:
+    assert [photo.person for photo in find_prefixed_photos(folder)] == ["photos:ada", "photos:bob"]
+
+
+def test_a_compressed_tar_must_be_extracted(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "photos.tgz", "w:gz") as archive:
         archive.addfile(tarfile.TarInfo("a/b.jpg"), io.BytesIO())
     with pytest.raises(DataError, match="Extract it"):
         find_photos(tmp_path / "photos.tgz")
 
 
-def test_a_place_without_photos_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_tar_is_an_error(tar: Path) -> None:
+    photos = find_photos(tar)
+    tar.write_bytes(tar.read_bytes()[:1000])
+    with pytest.raises(DataError, match="damaged"):
+        find_photos(tar)
+    with pytest.raises(DataError, match=r"ends inside bob/2\.png"):
+        photos[-1].read()
+
+
+def test_a_source_without_photos_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="NAME/photo"):
         find_photos(tmp_path)
     with pytest.raises(DataError, match="does not exist"):
         find_photos(tmp_path / "nowhere")
 
 
-def test_pairs_of_both_forms(tmp_path: Path) -> None:
-    (tmp_path / "pairs.txt").write_text("1\nAda_L\t1\t12\nAda_L\t3\tBob\t4\n")
-    assert read_pairs(tmp_path / "pairs.txt") == [
-        Pair("Ada_L/Ada_L_0001.jpg", "Ada_L/Ada_L_0012.jpg", same=True),
-        Pair("Ada_L/Ada_L_0003.jpg", "Bob/Bob_0004.jpg", same=False),
-    ]
-    (tmp_path / "pairs.txt").write_text("1\nAda_L\n")
-    with pytest.raises(DataError, match="is not a pair"):
-        read_pairs(tmp_path / "pairs.txt")
+def test_a_photo_that_has_disappeared_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"gone\.jpg cannot be read"):
+        Photo("ada/gone.jpg", tmp_path / "gone.jpg").read()
 
 
-def test_without_data_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FACETWIN_DATA", str(tmp_path))
-    with pytest.raises(DataError, match="make data"):
-        data_folder()
-
-
-def test_a_flat_folder_holds_a_photo_of_each(tmp_path: Path) -> None:
-    for name in ("b.jpg", "a.png", "notes.txt"):
-        (tmp_path / name).write_bytes(name.encode())
-    assert [(photo.name, photo.person) for photo in find_photos(tmp_path)] == [("a/a.png", "a"), ("b/b.jpg", "b")]
-
-
-def test_people_of_several_folders_stay_apart(folder: Path) -> None:
-    assert [photo.person for photo in people_of_folder(folder)] == ["photos:ada", "photos:bob"]
-
-
-def test_a_list_of_pairs_is_read_in_either_form(tmp_path: Path) -> None:
-    path = tmp_path / "pairs.txt"
-    path.write_text("ada/1.jpg\tada/2.png\t1\tx\nada/1.jpg\tbob/1.jpg\t0\ty\n")
-    assert read_pair_list(path) == [
-        [Pair("ada/1.jpg", "ada/2.png", same=True)],
-        [Pair("ada/1.jpg", "bob/1.jpg", same=False)],
-    ]
-    path.write_text("1\nAda\t1\t2\nAda\t1\tBob\t3\n")
-    assert read_pair_list(path) == [read_pairs(path)]
-    path.write_text("1\t1\nAda\t1\t2\nAda\t1\tBob\t3\n")
-    assert read_pair_list(path) == [read_pairs(path)]
-    for wrong in ("ada/1.jpg\tada/2.jpg\tyes", "ada/1.jpg ada/2.jpg 1"):
-        path.write_text(wrong)
-        with pytest.raises(DataError, match="not a pair"):
-            read_pair_list(path)
-    path.write_text("\n")
-    with pytest.raises(DataError, match="no pairs"):
-        read_pair_list(path)
+def test_the_hash_depends_on_names_and_content_alone(folder: Path, tar: Path) -> None:
+    before = hash_photos(find_photos(folder))
+    assert hash_photos(find_photos(tar)) == before
+    (folder / "ada" / "1.jpg").touch()
+    assert hash_photos(find_photos(folder)) == before
+    (folder / "ada" / "1.jpg").write_bytes(b"ada/2.jpg")  # as many bytes
+    replaced = hash_photos(find_photos(folder))
+    assert replaced != before
+    (folder / "ada" / "1.jpg").rename(folder / "ada" / "2.jpg")
+    assert hash_photos(find_photos(folder)) not in {before, replaced}

@@ -1,17 +1,17 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from model.encoder.bundle import find_bundle, load_bundle
-from tests.support.textures import small
-from training.config import Config, ConfigError, NetworkConfig, load_config
-from training.data.crops import PreparedFaces
-from training.encoder.factory import new_anchors, new_encoder, new_loss
+from tests.support.textures import small_config
+from training.config import CONFIGS, Config, ConfigError, NetworkConfig, load_config
+from training.data.prepared_faces import PreparedFaces
+from training.encoder.factory import create_distillation_targets, create_encoder, create_loss, load_best_encoder
 from training.encoder.losses import ContrastiveLoss
 from training.encoder.siamese_head import PairCrossEntropy, PaperVerifier
-from training.experiment import CONFIGS
 
 
 @pytest.fixture
@@ -19,31 +19,52 @@ def student() -> Config:
     return load_config(CONFIGS / "fast.toml")
 
 
-def test_a_student_starts_from_its_teachers_weights_and_is_drawn_to_its_vectors(student: Config) -> None:
+def test_distillation_uses_the_weights_and_embeddings_of_the_start_bundle(student: Config) -> None:
     crops = np.random.default_rng(0).integers(0, 256, (2, 182, 182, 3), dtype=np.uint8)
     names = ("a/1.jpg", "b/1.jpg")
     faces = PreparedFaces(names, crops, np.zeros((2, 5, 2), np.float32), {}, "none", 16)
-    encoder = new_encoder(student)
+    encoder = create_encoder(student)
     teacher = load_bundle(find_bundle(student.network.start)).module
     for name, tensor in teacher.state_dict().items():
         torch.testing.assert_close(encoder.state_dict()[name], tensor, atol=0, rtol=0)
     rows = np.arange(2)
-    targets = new_anchors(encoder, faces, rows, rows, student, torch.device("cpu"))
-    torch.testing.assert_close(targets, teacher(torch.from_numpy(faces.central(rows))), atol=1e-5, rtol=0)
+    targets = create_distillation_targets(encoder, faces, rows, rows, student, torch.device("cpu"))
+    torch.testing.assert_close(targets, teacher(torch.from_numpy(faces.without_margin(rows))), atol=1e-5, rtol=0)
 
 
-def test_a_teacher_of_another_shape_or_name_is_refused(student: Config) -> None:
+def test_a_start_bundle_that_does_not_fit_or_exist_is_an_error(student: Config) -> None:
     with pytest.raises(ConfigError, match="do not fit"):
-        new_encoder(replace(small(), network=replace(small().network, start="lfw")))
+        create_encoder(replace(small_config(), network=replace(small_config().network, start="lfw")))
+    with pytest.raises(ConfigError, match="do not fit"):
+        create_encoder(replace(small_config(), network=replace(small_config().network, start="dlib")))
     with pytest.raises(match="no bundle"):
-        new_encoder(replace(student, network=replace(student.network, start="nonesuch")))
+        create_encoder(replace(student, network=replace(student.network, start="nonesuch")))
 
 
-def test_the_papers_recipe_is_its_network_with_its_loss() -> None:
+@pytest.mark.parametrize("network", [NetworkConfig("resnet50"), NetworkConfig("dlib_resnet"), NetworkConfig("paper")])
+def test_a_network_that_cannot_be_built_is_an_error(network: NetworkConfig) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be built.*\[network\]"):
+        create_encoder(replace(small_config(), network=network))
+
+
+def test_a_checkpoint_with_other_weights_is_an_error(tmp_path: Path) -> None:
+    config = small_config()
+    weights = create_encoder(replace(config, network=replace(config.network, width=0.3))).state_dict()
+    saved = {"config": asdict(config), "encoder": weights, "history": [], "step": 1}
+    torch.save(saved, tmp_path / "best.pt")
+    with pytest.raises(ConfigError, match=r"best\.pt was made by another version"):
+        load_best_encoder(config, tmp_path)
+    torch.save({**saved, "encoder": create_encoder(config).state_dict()}, tmp_path / "best.pt")
+    encoder, rest = load_best_encoder(config, tmp_path)
+    assert not encoder.training
+    assert rest["step"] == 1
+
+
+def test_the_papers_network_goes_with_the_papers_loss() -> None:
     config = replace(load_config(CONFIGS / "omniglot_paper.toml"), network=NetworkConfig("paper", width=0.05, hidden=8))
-    encoder = new_encoder(config)
+    encoder = create_encoder(config)
     assert isinstance(encoder, PaperVerifier)
-    assert isinstance(new_loss(config, encoder), PairCrossEntropy)
-    with pytest.raises(ConfigError, match="architecture paper"):
-        new_encoder(replace(config, network=NetworkConfig("compact_resnet")))
-    assert isinstance(new_loss(small(), new_encoder(small())), ContrastiveLoss)
+    assert isinstance(create_loss(config, encoder), PairCrossEntropy)
+    with pytest.raises(ConfigError, match=r"architecture = \"paper\""):
+        create_encoder(replace(config, network=NetworkConfig("compact_resnet")))
+    assert isinstance(create_loss(small_config(), create_encoder(small_config())), ContrastiveLoss)

@@ -2,14 +2,14 @@ from pathlib import Path
 
 from PIL import Image
 
+from tests.support.embeddings import random_embeddings
 from tests.support.fakes import operating_point
-from tests.training.metrics.test_bootstrap import sample
-from training.evaluation.plots import plot_det, plot_roc, plot_scores
-from training.metrics.verification import all_pairs
+from training.evaluation.plots import can_plot, plot_det, plot_roc, plot_scores
+from training.metrics.verification import compare_all_pairs
 
 
-def test_every_plot_is_a_picture(tmp_path: Path) -> None:
-    pairs = all_pairs(*sample(60, 4))
+def test_every_plot_is_an_image(tmp_path: Path) -> None:
+    pairs = compare_all_pairs(*random_embeddings(60, 4))
     plot_roc(pairs, "title", tmp_path / "deep" / "roc.png")
     plot_scores(pairs, operating_point(0.5, 1e-3), "title", tmp_path / "scores.png")
     plot_det(pairs, "title", tmp_path / "det.png")
@@ -17,3 +17,9 @@ def test_every_plot_is_a_picture(tmp_path: Path) -> None:
         with Image.open(path) as picture:
             assert picture.size == (720, 540)
             assert len(picture.convert("RGB").getcolors(10**6) or []) > 20
+
+
+def test_few_pairs_cannot_be_plotted() -> None:
+    assert can_plot(compare_all_pairs(*random_embeddings(60, 4)))
+    assert not can_plot(compare_all_pairs(*random_embeddings(3, 2)))
+    assert not can_plot(compare_all_pairs(*random_embeddings(60, 1)))

@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.textures import small
+from tests.support.textures import small_config
 from training.config import ConfigError
-from training.data.crops import PreparedFaces
-from training.data.photos import DataError, read_pair_folds, read_people_folds
+from training.data.errors import DataError
+from training.data.lfw import read_people_folds
+from training.data.pairs import read_pair_folds
+from training.data.prepared_faces import PreparedFaces
 from training.data.splits import split_fold
 from training.evaluation.view2 import FoldResult, run_fold, summarise_folds
 
@@ -36,8 +38,8 @@ def result(fold: int, accuracy: float = 0.9) -> FoldResult:
     )
 
 
-def test_a_fold_is_tested_on_people_whom_it_never_saw(lists: Path) -> None:
-    config = replace(small().data, validation_share=0.3)
+def test_a_fold_is_tested_on_people_it_has_not_seen(lists: Path) -> None:
+    config = replace(small_config().data, validation_share=0.3)
     for fold in (0, 1):
         split = split_fold(config, lists, fold)
         assert split.test == frozenset(read_people_folds(lists / "people.txt")[fold])
@@ -48,7 +50,7 @@ def test_a_fold_is_tested_on_people_whom_it_never_saw(lists: Path) -> None:
     assert split_fold(config, lists, 0).test.isdisjoint(split_fold(config, lists, 1).test)
 
 
-def test_the_real_folds_hold_everybody_once_and_their_own_pairs(lfw_folder: Path) -> None:
+def test_the_official_folds_hold_each_person_once_with_their_pairs(lfw_folder: Path) -> None:
     folds = read_people_folds(lfw_folder / "lfw" / "people.txt")
     assert len(folds) == 10
     assert sum(map(len, folds)) == len(set().union(*folds)) == 5749
@@ -58,7 +60,7 @@ def test_the_real_folds_hold_everybody_once_and_their_own_pairs(lfw_folder: Path
         assert {name.split("/")[0] for pair in pairs for name in (pair.first, pair.second)} <= set(people)
 
 
-def test_a_list_that_is_cut_short_is_refused(lists: Path) -> None:
+def test_a_truncated_list_is_refused(lists: Path) -> None:
     for name, read in (("people.txt", read_people_folds), ("pairs.txt", read_pair_folds)):
         path = lists / name
         path.write_text("\n".join(path.read_text().splitlines()[:-2]))
@@ -66,30 +68,30 @@ def test_a_list_that_is_cut_short_is_refused(lists: Path) -> None:
             read(path)
 
 
-def test_a_fold_is_trained_once_and_then_remembered(faces: PreparedFaces, lists: Path) -> None:
-    config = replace(small(), data=replace(small().data, validation_share=0.3))
-    first = run_fold(config, faces, faces, lists, lists / "notes", lists / "runs", 1)
+def test_a_fold_is_trained_once_and_its_result_is_saved(faces: PreparedFaces, lists: Path) -> None:
+    config = replace(small_config(), data=replace(small_config().data, validation_share=0.3))
+    first = run_fold(config, faces, faces, lists, lists / "results", lists / "runs", 1)
     assert len(first.scores) == 6
     assert first.accuracy == np.mean((np.array(first.scores) >= first.threshold) == np.array(first.same))
     (lists / "runs" / "fold-1" / "best.pt").unlink()
-    assert run_fold(config, faces, faces, lists, lists / "notes", lists / "runs", 1) == first
+    assert run_fold(config, faces, faces, lists, lists / "results", lists / "runs", 1) == first
     with pytest.raises(ConfigError, match="another config"):
-        run_fold(replace(config, version="2"), faces, faces, lists, lists / "notes", lists / "runs", 1)
+        run_fold(replace(config, version="2"), faces, faces, lists, lists / "results", lists / "runs", 1)
     with pytest.raises(ConfigError, match="Delete it to test other"):
-        run_fold(config, faces, replace(faces, detector="other"), lists, lists / "notes", lists / "runs", 1)
+        run_fold(config, faces, replace(faces, detector="other"), lists, lists / "results", lists / "runs", 1)
 
 
-def test_a_fold_trains_on_the_crops_that_train_and_is_tested_on_those_served(faces: PreparedFaces, lists: Path) -> None:
-    config = replace(small(), data=replace(small().data, validation_share=0.3))
-    first = run_fold(config, faces, faces, lists, lists / "notes", lists / "runs", 1)
+def test_a_fold_trains_on_one_set_of_crops_and_is_tested_on_another(faces: PreparedFaces, lists: Path) -> None:
+    config = replace(small_config(), data=replace(small_config().data, validation_share=0.3))
+    first = run_fold(config, faces, faces, lists, lists / "results", lists / "runs", 1)
     served = replace(faces, crops=255 - np.array(faces.crops), detector="other")
-    again = run_fold(config, faces, served, lists, lists / "other-notes", lists / "runs", 1)
+    again = run_fold(config, faces, served, lists, lists / "other-results", lists / "runs", 1)
     assert (again.best_step, again.seconds) == (first.best_step, first.seconds)  # the same training
     assert again.detector == "other"
     assert again.scores != first.scores
 
 
-def test_the_mean_and_its_error_are_over_the_folds() -> None:
+def test_the_mean_and_its_standard_error_are_over_the_folds() -> None:
     report = summarise_folds([result(fold, 0.9 + fold / 1000) for fold in range(1, 11)], "command")
     assert report["accuracy"]["value"] == pytest.approx(0.9055)
     assert report["accuracy"]["standard_error"] == pytest.approx(np.std(np.arange(10), ddof=1) / 1000 / np.sqrt(10))
@@ -98,6 +100,13 @@ def test_the_mean_and_its_error_are_over_the_folds() -> None:
     json.dumps(report)
 
 
-def test_fewer_than_ten_folds_are_no_view_2() -> None:
+def test_fewer_than_ten_folds_are_refused() -> None:
     with pytest.raises(ValueError, match="all ten"):
         summarise_folds([result(fold) for fold in range(1, 10)], "command")
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b'{"config": {}}'])
+def test_a_damaged_result_is_refused(faces: PreparedFaces, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "fold-1.json").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"fold-1\.json is not the result of a fold"):
+        run_fold(small_config(), faces, faces, tmp_path, tmp_path, tmp_path / "runs", 1)

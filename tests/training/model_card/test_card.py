@@ -5,39 +5,49 @@ import pytest
 
 from model.detector.bundle import load_locator
 from model.encoder.bundle import find_bundle, load_bundle, shipped_bundles
-from training.data.photos import DataError
-from training.model_card.card import describe, fill
+from training.data.errors import DataError
+from training.model_card.card import describe_bundle, fill_card
 from training.model_card.detector_section import describe_locator
 
-ROWS = "<!-- figures: rows -->\n<!-- end -->\n<!-- figures: detector -->\n<!-- end -->\n"
+OTHER_PLACES = "<!-- figures: rows -->\n<!-- end -->\n<!-- figures: detector -->\n<!-- end -->\n"
 LOCATOR = load_locator().metadata
-CARD = Path(__file__).parents[2] / "model" / "MODEL_CARD.md"
+CARD = Path(__file__).parents[3] / "model" / "MODEL_CARD.md"
 
 
 def test_the_card_shows_the_figures_of_the_shipped_bundles() -> None:
     bundles = [load_bundle(path) for path in shipped_bundles().values()]
     assert bundles
-    assert fill(CARD.read_text(), bundles, LOCATOR) == CARD.read_text(), "run `python -m training card`"
+    assert fill_card(CARD.read_text(), bundles, LOCATOR) == CARD.read_text(), "run `python -m training card`"
 
 
-def test_only_the_place_of_a_bundle_is_written_anew() -> None:
+def test_only_the_places_of_the_given_bundles_change() -> None:
     bundle = load_bundle(find_bundle("lfw"))
     card = "before\n<!-- figures: lfw -->\nSTALE\n<!-- end -->\nbetween\n<!-- figures: other -->\nkept\n<!-- end -->\n"
-    card = f"{card}{ROWS}"
-    filled = fill(card, [bundle], LOCATOR)
+    card = f"{card}{OTHER_PLACES}"
+    filled = fill_card(card, [bundle], LOCATOR)
     assert filled.startswith("before\n<!-- figures: lfw -->\n| | |\n")
     assert "<!-- end -->\nbetween\n<!-- figures: other -->\nkept\n<!-- end -->\n" in filled
     assert "| `omniglot` |" in filled
     assert "STALE" not in filled
     assert bundle.metadata.encoder_id[:16] in filled
-    assert fill(filled, [bundle], LOCATOR) == filled
+    assert fill_card(filled, [bundle], LOCATOR) == filled
 
 
-def test_a_bundle_without_place_or_figures_is_refused() -> None:
+def test_a_missing_place_and_missing_figures_are_refused() -> None:
     bundle = load_bundle(find_bundle("lfw"))
     with pytest.raises(DataError, match="no place for lfw"):
-        fill("nothing", [bundle], LOCATOR)
+        fill_card("nothing", [bundle], LOCATOR)
     with pytest.raises(DataError, match="not calibrated"):
-        describe(replace(bundle.metadata, evaluation=None), "lfw.pt")
-    with pytest.raises(DataError, match="not measured"):
+        describe_bundle(replace(bundle.metadata, evaluation=None), "lfw.pt")
+    with pytest.raises(DataError, match="not evaluated"):
         describe_locator(replace(LOCATOR, evaluation=None))
+
+
+def test_intervals_of_the_fnmr_are_shown_where_they_were_measured() -> None:
+    bundle = load_bundle(find_bundle("lfw"))
+    calibration = bundle.metadata.calibration
+    assert calibration is not None
+    assert calibration.strictest.fnmr_interval is None  # calibrated before there were any
+    measured = replace(calibration, points=(replace(calibration.strictest, fnmr=0.25, fnmr_interval=(0.2, 0.3)),))
+    text = describe_bundle(replace(bundle.metadata, calibration=measured), "lfw.pt")
+    assert "| 25.0% (20.0% to 30.0%) |" in text

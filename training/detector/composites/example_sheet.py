@@ -1,22 +1,25 @@
-"""Pictures for the documents: of our own making, or in the public domain and part of scikit-image."""
+"""The example pictures of the documentation: drawn here, or from scikit-image and in the public domain."""
+
+from typing import Final
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from model.detector.orientation import detect_any_orientation
 from model.face import FaceDetector
-from training.detector.composites.composer import texture
-from training.detector.composites.drawing import drawn
-from training.detector.composites.public_pictures import public_pictures
+from training.detector.composites.drawing import draw_detections
+from training.detector.composites.public_pictures import load_public_pictures
+from training.detector.composites.texture import draw_texture
 
-PANEL = 300  # pixels a side
-ACROSS = 4
+PANEL: Final = 300  # pixels a side
+CAPTION: Final = 20  # pixels above each panel
+COLUMNS: Final = 4
 
 
-def scenes() -> dict[str, Image.Image]:
-    """Caption -> picture. The portrait is NASA's of Eileen Collins."""
+def make_examples() -> dict[str, Image.Image]:
+    """Returns the pictures by caption. The portrait shows Eileen Collins (NASA)."""
     names = ("astronaut.png", "camera.png", "color.png")
-    astronaut, camera, colours = (Image.fromarray(each) for each in public_pictures(names))
+    astronaut, camera, colours = (Image.fromarray(each) for each in load_public_pictures(names))
     portrait = astronaut.crop((96, 0, 352, 256))
     photographer = camera.crop((60, 20, 316, 276))
     return {
@@ -31,28 +34,28 @@ def scenes() -> dict[str, Image.Image]:
         "empty: a landscape": _landscape(),
         "empty: a drawing": _drawing(),
         "empty: colours": colours,
-        "empty: a texture": Image.fromarray(texture(np.random.default_rng(3), 300, 300)),
+        "empty: a texture": Image.fromarray(draw_texture(np.random.default_rng(3), 300, 300)),
     }
 
 
-def contact_sheet(detector: FaceDetector) -> Image.Image:
-    """Every scene with what the detector finds on it."""
-    pictures = scenes()
-    rows = -(-len(pictures) // ACROSS)
-    page = Image.new("RGB", (ACROSS * PANEL, rows * (PANEL + 20)), "white")
+def draw_example_sheet(detector: FaceDetector) -> Image.Image:
+    """Returns all examples, side by side, with the faces that the detector finds."""
+    pictures = make_examples()
+    rows = -(-len(pictures) // COLUMNS)
+    page = Image.new("RGB", (COLUMNS * PANEL, rows * (PANEL + CAPTION)), "white")
     for number, (caption, picture) in enumerate(pictures.items()):
         faces = detect_any_orientation(detector, np.array(picture))
-        left, top = number % ACROSS * PANEL, number // ACROSS * (PANEL + 20)
-        found = "nobody" if not faces else f"{len(faces)} face{'s' if len(faces) > 1 else ''}"
+        left, top = number % COLUMNS * PANEL, number // COLUMNS * (PANEL + CAPTION)
+        found = "no face" if not faces else f"{len(faces)} face{'s' if len(faces) > 1 else ''}"
         ImageDraw.Draw(page).text((left + 4, top + 4), f"{caption}: {found}", fill="black")
-        page.paste(drawn(picture, faces, PANEL - 4), (left, top + 20))
+        page.paste(draw_detections(picture, faces, PANEL - 4), (left, top + CAPTION))
     return page
 
 
 def _group(portrait: Image.Image) -> Image.Image:
-    """Copies of one portrait, of many sizes and slants, before a wall."""
+    """Copies of one portrait in several sizes and rotations, in front of a wall."""
     rng = np.random.default_rng(5)
-    wall = Image.fromarray(texture(np.random.default_rng(11), 1200, 900)).filter(ImageFilter.GaussianBlur(30))
+    wall = Image.fromarray(draw_texture(np.random.default_rng(11), 1200, 900)).filter(ImageFilter.GaussianBlur(30))
     for row, side in enumerate((130, 190, 280)):
         for column in range(1200 // (side + 20)):
             copy = portrait.rotate(float(rng.uniform(-20, 20)), Image.Resampling.BICUBIC, fillcolor=(120, 120, 130))
@@ -69,12 +72,12 @@ def _dark(portrait: Image.Image) -> Image.Image:
 
 
 def _sunglasses(portrait: Image.Image) -> Image.Image:
-    worn = portrait.copy()
-    draw = ImageDraw.Draw(worn)
+    picture = portrait.copy()
+    draw = ImageDraw.Draw(picture)
     for x in (112, 146):
         draw.ellipse([x - 15, 92, x + 15, 116], fill=(15, 15, 20))
     draw.line([112, 102, 146, 102], fill=(15, 15, 20), width=3)
-    return worn
+    return picture
 
 
 def _landscape() -> Image.Image:
@@ -87,7 +90,7 @@ def _landscape() -> Image.Image:
 
 
 def _drawing() -> Image.Image:
-    """A child's face."""
+    """A face as a child would draw it."""
     page = Image.new("RGB", (300, 300), (250, 248, 240))
     draw = ImageDraw.Draw(page)
     draw.ellipse([60, 50, 240, 250], outline="black", width=4)

@@ -1,4 +1,4 @@
-"""Run by Alembic for each upgrade, inside the transaction that the store has begun."""
+"""Run by Alembic for each upgrade, inside a transaction that the store began."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""Identities, their templates, and the changes that other processes follow."""
+"""Creates identities, templates, and the changes that other processes follow."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What PostgreSQL needs beside or instead: keys that begin with the gallery, vectors of its own type with an index."""
+"""PostgreSQL only: keys that begin with the gallery, vectors of pgvector's type with an index, and counts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,11 +14,11 @@ def upgrade() -> None:
     if op.get_bind().dialect.name != "postgresql":
         return
     for statement in (
-        "ALTER TABLE templates ALTER COLUMN vector TYPE vector USING NULL::vector",  # a new table: it is empty
+        "ALTER TABLE templates ALTER COLUMN vector TYPE vector USING NULL::vector",  # the table is new, so empty
         "ALTER TABLE templates DROP CONSTRAINT templates_pkey",
         "ALTER TABLE templates ADD PRIMARY KEY (gallery, template_id)",
         "DROP TABLE changes",
-        # Of the vectors that the shipped bundles make; others are compared one by one.
+        # The shipped bundles make vectors of 128 numbers. Others are compared one by one.
         "CREATE INDEX templates_by_vector ON templates USING hnsw ((vector::vector(128)) vector_ip_ops) "
         "WHERE vector_dims(vector) = 128",
     ):
@@ -38,4 +38,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
-        raise CommandError("Galleries in PostgreSQL begin with this revision: there is nothing to go back to.")
+        raise CommandError("This is the first revision for PostgreSQL; there is none to go back to.")

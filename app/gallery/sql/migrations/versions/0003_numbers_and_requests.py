@@ -1,5 +1,4 @@
-"""In SQLite templates get numbers, by which processes follow each other; in PostgreSQL the index gets finer; everywhere
-the request that enrolled a template may be known, so that sending it again enrolls nobody twice."""
+"""Numbers templates in SQLite, rebuilds the index of PostgreSQL with finer settings, and stores idempotency keys."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,11 +9,11 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-COPY = """
+COPY_TEMPLATES = """
 INSERT INTO templates (template_id, gallery, identity, encoder_id, detector, quality, vector, created_at)
 SELECT template_id, gallery, identity, encoder_id, detector, quality, vector, created_at FROM unnumbered ORDER BY rowid
 """
-FINER = """
+CREATE_FINER_INDEX = """
 CREATE INDEX templates_by_vector ON templates USING hnsw ((vector::vector(128)) vector_ip_ops)
 WITH (m = 24, ef_construction = 200) WHERE vector_dims(vector) = 128
 """
@@ -31,9 +30,9 @@ def upgrade() -> None:
         op.add_column("templates", sa.Column("request_key", sa.Text))
         op.add_column("templates", sa.Column("request_digest", sa.Text))
         op.execute("DROP INDEX templates_by_vector")
-        op.execute(FINER)
+        op.execute(CREATE_FINER_INDEX)
     else:
-        _number()
+        _number_templates()
     op.create_index(
         "templates_by_request",
         "templates",
@@ -44,7 +43,7 @@ def upgrade() -> None:
     )
 
 
-def _number() -> None:
+def _number_templates() -> None:
     op.rename_table("templates", "unnumbered")
     op.drop_index("templates_by_identity")
     op.create_table(
@@ -65,7 +64,7 @@ def _number() -> None:
         ),
         sqlite_autoincrement=True,
     )
-    op.execute(COPY)
+    op.execute(COPY_TEMPLATES)
     op.drop_table("unnumbered")
     op.create_index("templates_by_identity", "templates", ["gallery", "identity"])
     op.drop_table("changes")
@@ -80,4 +79,4 @@ def _number() -> None:
 
 
 def downgrade() -> None:
-    raise CommandError("To go back, export the gallery and import it into a new one of the older version.")
+    raise CommandError("There is no downgrade. Export the gallery and import it into a new one of the older version.")

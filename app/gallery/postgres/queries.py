@@ -1,0 +1,64 @@
+"""SQL for PostgreSQL alone: the search, the writers' lock, and the stored numbers of templates."""
+
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import Connection, Float, Integer, Select, bindparam, cast, delete, func, literal_column, select
+from sqlalchemy.dialects.postgresql import Insert, insert
+
+from app.gallery.base import NewTemplate
+from app.gallery.sql.tables import PgVector, template_counts, templates
+
+INDEXED_DIMENSION: Final = 128  # the dimension that the index covers; other vectors are always compared one by one
+
+COUNTS: Final = select(template_counts).where(template_counts.c.gallery == bindparam("gallery"))
+
+
+@cache
+def search_query(use_index: bool, one_identity: bool) -> Select[Any]:
+    """Returns the templates nearest to :probe, as rows of identity, template id and negative cosine.
+
+    `use_index` searches the index instead of all templates; `one_identity` searches those of :only.
+    """
+    # Cached: building it takes SQLAlchemy as long as PostgreSQL takes to search a small gallery.
+    vector = cast(templates.c.vector, PgVector(INDEXED_DIMENSION if use_index else None))
+    # <#> is minus the inner product: for unit vectors, minus the cosine.
+    negative_cosine = vector.op("<#>", return_type=Float())(bindparam("probe", type_=PgVector()))
+    # The encoder again: another process may have replaced the gallery since its encoder was checked.
+    here = (templates.c.gallery == bindparam("gallery")) & (templates.c.encoder_id == bindparam("encoder"))
+    query = select(templates.c.identity, templates.c.template_id, negative_cosine).where(here)
+    if use_index:  # the condition of the partial index
+        query = query.where(func.vector_dims(templates.c.vector) == literal_column(str(INDEXED_DIMENSION)))
+    if one_identity:
+        query = query.where(templates.c.identity == bindparam("only"))
+    return query.order_by(negative_cosine).limit(bindparam("limit", type_=Integer()))
+
+
+def lock(gallery: str) -> Select[Any]:
+    """Waits until no other transaction writes to the gallery."""
+    return select(func.pg_advisory_xact_lock(func.hashtextextended(gallery, 0)))
+
+
+def increment_count(new: NewTemplate) -> Insert:
+    """Counts one more template."""
+    key = {"gallery": new.gallery, "encoder_id": new.encoder_id, "detector": new.detector}
+    more = {"templates": template_counts.c.templates + 1}
+    return insert(template_counts).values(**key, templates=1).on_conflict_do_update(index_elements=list(key), set_=more)
+
+
+def recount(connection: Connection, gallery: str) -> None:
+    """Counts the templates of a gallery again, after a deletion or an import."""
+    connection.execute(delete(template_counts).where(template_counts.c.gallery == gallery))
+    key = (templates.c.gallery, templates.c.encoder_id, templates.c.detector)
+    counted = select(*key, cast(func.count(), Integer)).where(templates.c.gallery == gallery).group_by(*key)
+    connection.execute(insert(template_counts).from_select(list(template_counts.columns.keys()), counted))
+
+
+def find_integrity_errors(connection: Connection) -> tuple[str, ...]:
+    """Compares the stored numbers of templates with the templates."""
+    key = (templates.c.gallery, templates.c.encoder_id, templates.c.detector)
+    counted = {tuple(row) for row in connection.execute(select(*key, func.count()).group_by(*key))}
+    stored = {tuple(row) for row in connection.execute(select(template_counts))}
+    if counted == stored:
+        return ()
+    return ("The table `holdings` does not match the number of templates.",)

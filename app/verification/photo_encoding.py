@@ -1,0 +1,86 @@
+"""Photos -> faces and embeddings, on the threads of the workers."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.inference.workers import JobResult, Workers
+from app.verification.results import DetectedFace, FaceQuality
+from model.errors import PhotoError
+from model.face import Face
+from model.pipeline import AlignedFace, PhotoFaces, PhotoReader
+from model.quality import Quality
+from model.selection import FaceSelection
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class EncodedFaces:
+    """One face per photo of a request, and their embeddings (B, D)."""
+
+    faces: Sequence[AlignedFace]
+    embeddings: NDArray[np.float32]
+    timings_ms: Mapping[str, float]
+
+
+async def encode_photos(
+    reader: PhotoReader, workers: Workers, photos: Mapping[str, bytes], selection: FaceSelection
+) -> EncodedFaces:
+    """Reads the photos of one request in parallel and encodes their faces in one batch.
+
+    Raises PhotoError with `field` set to the photo's name, Overloaded, DeadlineExceeded.
+    """
+
+    async def read(name: str, data: bytes) -> JobResult[AlignedFace]:
+        return await workers.run(lambda: _with_field(name, lambda: reader.read(data, selection)))
+
+    async with workers.admit():
+        answers = await asyncio.gather(*(read(*each) for each in photos.items()), return_exceptions=True)
+        read_photos: list[JobResult[AlignedFace]] = []
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer  # the first photo's error, whichever failed first
+            read_photos.append(answer)
+        faces = [photo.result for photo in read_photos]
+        encoded = await workers.encode(np.stack([face.crop for face in faces]))
+    stages = {stage: sum(face.timings_ms[stage] for face in faces) for stage in ("decode", "detect", "align")}
+    queue_ms = max(photo.queue_ms for photo in read_photos) + encoded.queue_ms
+    return EncodedFaces(faces, encoded.result, {**stages, "queue": queue_ms, "encode": encoded.run_ms})
+
+
+async def detect_faces(reader: PhotoReader, workers: Workers, field: str, photo: bytes) -> JobResult[PhotoFaces]:
+    """Finds every face of one photo. Raises the same errors as `encode_photos`, except NoFaceFound."""
+    async with workers.admit():
+        return await workers.run(lambda: _with_field(field, lambda: reader.detect_all(photo)))
+
+
+def describe_aligned(aligned: AlignedFace) -> DetectedFace:
+    """The face of a photo as the API reports it."""
+    return describe_face(aligned.face, aligned.quality, aligned.faces_in_photo)
+
+
+def describe_face(face: Face, quality: Quality, faces_in_photo: int) -> DetectedFace:
+    """A face as the API reports it: coordinates rounded to 0.1 pixel."""
+    left, top, right, bottom = (round(float(value), 1) for value in face.box)
+    return DetectedFace(
+        box=(left, top, right, bottom),
+        landmarks=tuple((round(float(x), 1), round(float(y), 1)) for x, y in face.landmarks),
+        detection_score=round(face.score, 4),
+        quality=FaceQuality(quality.score, quality.reasons),
+        rotation=face.rotation,
+        faces_in_photo=faces_in_photo,
+    )
+
+
+def _with_field(field: str, read: Callable[[], T]) -> T:
+    """Runs `read` and adds to its PhotoError which photo of the request it is about."""
+    try:
+        return read()
+    except PhotoError as error:
+        error.field = field
+        raise

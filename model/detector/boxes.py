@@ -1,0 +1,16 @@
+"""Measures of boxes, (left, top, right, bottom)."""
+
+import torch
+from torch import Tensor
+
+
+def box_iou(first: Tensor, second: Tensor) -> Tensor:
+    """Intersection over union, 0..1, of boxes (..., 4) and (..., 4), whose leading dimensions are broadcast.
+
+    Row by row for (N, 4) and (N, 4); every pair for (A, 1, 4) and (1, B, 4). An empty box has 0 with any other.
+    """
+    low = torch.maximum(first[..., :2], second[..., :2])
+    high = torch.minimum(first[..., 2:], second[..., 2:])
+    intersection = (high - low).clamp_min(0).prod(dim=-1)
+    areas = [(boxes[..., 2:] - boxes[..., :2]).clamp_min(0).prod(dim=-1) for boxes in (first, second)]
+    return intersection / (areas[0] + areas[1] - intersection).clamp_min(1e-6)

@@ -1,0 +1,77 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli.application import cli
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FACETWIN_GALLERY_URL", f"sqlite:///{tmp_path / 'gallery.db'}")
+    monkeypatch.setenv("FACETWIN_PORT", "0")
+
+
+def fail_early() -> str:
+    """Runs `facetwin serve` with settings that must be refused, and returns its output."""
+    done = CliRunner().invoke(cli, ["serve"])
+    assert done.exit_code == 1
+    assert "Traceback" not in done.output
+    return done.output
+
+
+def fail_to_start(script: str = "") -> str:
+    """Runs `script` and `facetwin serve` in a process of its own, which must not start, and returns its output."""
+    code = f"{script}\nfrom app.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "serve"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120
+    )
+    assert done.returncode == 1, done.stdout
+    assert "Traceback" not in done.stdout
+    return done.stdout
+
+
+def test_an_invalid_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACETWIN_THREADS", "0")
+    assert "threads" in fail_early()
+
+
+def test_an_unknown_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACETWIN_THREDS", "2")
+    assert "Unknown setting FACETWIN_THREDS" in fail_early()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "extra"),
+    [("DETECTOR", "mtcnn", "mtcnn"), ("GALLERY_URL", "postgresql://localhost/gallery", "postgres")],
+)
+def test_a_missing_extra_is_named_with_the_command_to_install_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, extra: str
+) -> None:
+    monkeypatch.setattr("app.settings.find_spec", lambda name: None)
+    monkeypatch.setenv(f"FACETWIN_{name}", value)
+    assert f"pip install 'facetwin[{extra}]'" in fail_early()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_damaged_bundle_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers: str) -> None:
+    bundle = tmp_path / "my[bundle].pt"
+    bundle.write_bytes(b"not a bundle")
+    monkeypatch.setenv("FACETWIN_BUNDLE", str(bundle))
+    monkeypatch.setenv("FACETWIN_WORKERS", workers)
+    assert f"\n{bundle}" in fail_to_start()
+
+
+UNUSABLE_GALLERY = """
+import app.main
+from app.gallery.base import GalleryError
+def build_components(settings, metrics):
+    raise GalleryError("The gallery my[gallery].db cannot be opened.")
+app.main.build_components = build_components
+"""
+
+
+def test_an_unusable_gallery_is_named() -> None:
+    assert fail_to_start(UNUSABLE_GALLERY).endswith("\nThe gallery my[gallery].db cannot be opened.\n")

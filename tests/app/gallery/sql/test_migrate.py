@@ -1,0 +1,73 @@
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, inspect, text
+
+from app.gallery.base import GalleryError, IfExists
+from app.gallery.sql.tables import metadata, template_counts
+from app.gallery.sqlite.gallery import SqliteGallery
+from tests.support.galleries import ENCODER, new_template, unit_vector
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "gallery.db"
+    await (await SqliteGallery.open(path)).close()
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE alembic_version SET version_num = '9999'")
+    raw.close()
+    with pytest.raises(GalleryError, match="newer facetwin"):
+        await SqliteGallery.open(path)
+
+
+async def test_the_migrations_create_the_declared_tables(tmp_path: Path) -> None:
+    path = tmp_path / "gallery.db"
+    await (await SqliteGallery.open(path)).close()
+    engine = create_engine(f"sqlite:///{path}")
+    found = inspect(engine)
+    for table in set(metadata.sorted_tables) - {template_counts}:
+        columns = {
+            column["name"]: (str(column["type"]), column["nullable"]) for column in found.get_columns(table.name)
+        }
+        if table.name == "templates":
+            assert columns.pop("number") == ("INTEGER", False)
+        assert columns == {
+            column.name: (column.type.compile(engine.dialect), bool(column.nullable)) for column in table.columns
+        }
+    engine.dispose()
+
+
+async def test_a_gallery_of_revision_0002_is_migrated_with_its_templates(tmp_path: Path) -> None:
+    path = tmp_path / "gallery.db"
+    await (await SqliteGallery.open(path)).close()
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:  # as revision 0002 left it
+        for statement in (
+            "DROP TABLE templates",
+            "DROP TABLE changes",
+            "CREATE TABLE templates (template_id TEXT PRIMARY KEY, gallery TEXT NOT NULL, identity TEXT NOT NULL, "
+            "encoder_id TEXT NOT NULL, detector TEXT NOT NULL, quality FLOAT NOT NULL, vector BLOB NOT NULL, "
+            "created_at DATETIME NOT NULL)",
+            "CREATE INDEX templates_by_identity ON templates (gallery, identity)",
+            "CREATE TABLE changes (seq INTEGER PRIMARY KEY AUTOINCREMENT, template_id TEXT NOT NULL)",
+            "UPDATE alembic_version SET version_num = '0002'",
+            "INSERT INTO identities VALUES ('default', 'ada', '{}', '2026-01-01 00:00:00.000000')",
+        ):
+            connection.execute(text(statement))
+        values = {
+            "id": "t1",
+            "encoder": ENCODER,
+            "vector": unit_vector(1).tobytes(),
+            "at": "2026-01-01 00:00:00.000000",
+        }
+        insert = "INSERT INTO templates VALUES (:id, 'default', 'ada', :encoder, 'mtcnn', 0.5, :vector, :at)"
+        connection.execute(text(insert), values)
+    engine.dispose()
+    gallery = await SqliteGallery.open(path)
+    found = await gallery.search("default", unit_vector(1), ENCODER, 1)
+    assert [(each.identity, each.template_id) for each in found.candidates] == [("ada", "t1")]
+    await gallery.enroll(new_template("ada", 2), IfExists.ADD)
+    assert (await gallery.delete_identity("default", "ada")).template_ids[0] == "t1"
+    await gallery.close()

@@ -1,0 +1,67 @@
+"""The application with a fake detector and a fake encoder, and helpers that call its routes."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app.gallery import open_gallery
+from app.inference.workers import Workers
+from app.main import Components, create_app
+from app.metrics import Metrics
+from app.settings import Settings
+from app.verification.service import FaceService, Hardware
+from model.pipeline import PhotoReader
+from model.runtime.forms import Choice, Form
+from tests.support.fakes import CROP, TEMPLATE, FakeDetector, FakeEncoder, metadata
+
+Start = Callable[..., TestClient]
+HARDWARE = Hardware(
+    "cpu", "a processor", "AVX2", (Choice((1, 16, 16, 3), Form.FUSED, {Form.FROZEN: 2.0, Form.FUSED: 1.0}),), ()
+)
+
+
+def fake_app(
+    settings: Settings,
+    encoder: Any = None,
+    detector: Any = None,
+    encoder_id: str = "e" * 64,
+    not_ready: tuple[str, ...] = (),
+) -> FastAPI:
+    """Returns the application with fake networks and the gallery of the settings."""
+
+    @asynccontextmanager
+    async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterator[Components]:
+        gallery = await open_gallery(settings.gallery_url)
+        workers = Workers(
+            encoder or FakeEncoder(),
+            settings.threads_or_default,
+            settings.max_waiting,
+            settings.deadline_s,
+            8,
+            metrics.observe_batch,
+            metrics.set_in_flight,
+        )
+        reader = PhotoReader(detector or FakeDetector(), np.array(TEMPLATE), CROP, settings.image_limits)
+        service = FaceService(reader, gallery, workers, metadata(encoder_id), time.perf_counter, HARDWARE)
+        yield Components(service, not_ready)
+        workers.close()
+        await gallery.close()
+
+    return create_app(settings, build_components)
+
+
+def verify(client: TestClient, first: bytes, second: bytes, **fields: Any) -> Any:
+    return client.post("/verify", files={"image1": first, "image2": second}, data=fields)
+
+
+def enroll(client: TestClient, identity: str, image: bytes, **fields: Any) -> Any:
+    return client.post("/enroll", files={"image": image}, data={"identity": identity, **fields})
+
+
+def identify(client: TestClient, image: bytes, **fields: Any) -> Any:
+    return client.post("/identify", files={"image": image}, data=fields)
