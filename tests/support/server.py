@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -37,6 +38,10 @@ class Server:
             )  # fmt: skip
         self.http = httpx.Client(base_url=self.url, timeout=60)
         self._wait_until_ready()
+
+    def post(self, path: str, images: dict[str, bytes], **fields: Any) -> httpx.Response:
+        """Sends photos and form fields."""
+        return self.http.post(path, files=images, data=fields)
 
     def stop(self) -> None:
         """Sends SIGTERM, as Docker does, and waits until the process has ended."""

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.support.textures import person_names
+from tests.support.training.textures import person_names
 from training.data.prepared_faces import PreparedFaces
 
 

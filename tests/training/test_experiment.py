@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.textures import small_config
+from tests.support.training.textures import small_config
 from training.config import CONFIGS, load_config
 from training.data.errors import DataError
 from training.data.prepared_faces import PreparedFaces

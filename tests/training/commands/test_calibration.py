@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from model.encoder.bundle import find_bundle, load_bundle
-from tests.support.training_commands import run
+from tests.support.training.commands import run
 from training.config import CONFIGS
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.training_commands import run
+from tests.support.training.commands import run
 
 
 def test_downloading_without_pooch_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

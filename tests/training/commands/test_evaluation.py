@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from model.encoder.bundle import find_bundle, load_bundle, update_metadata
-from tests.support.training_commands import run
+from tests.support.training.commands import run
 
 
 def test_evaluating_a_folder_with_pairs_writes_a_report(album: Path, build: Path, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.training_commands import run
+from tests.support.training.commands import run
 from training.commands.experiments import parse_folds
 from training.data.errors import DataError
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from tests.support.training_commands import run
+from tests.support.training.commands import run
 
 
 def test_the_page_shows_the_pairs_of_three_photos(three_photos: Path, build: Path) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.training_commands import run
+from tests.support.training.commands import run
 
 
 @pytest.mark.parametrize("command", ["prepare", "train", "export", "all"])

@@ -8,7 +8,7 @@ import torch
 from model.detector.bundle import load_locator
 from model.detector.landmark_refiner import LandmarkRefiner
 from model.detector.network import FaceLocator
-from tests.support.detector_configs import small_landmark_config, small_locator_config
+from tests.support.training.detector_configs import small_landmark_config, small_locator_config
 from training.config import ConfigError, matches_config
 from training.detector.config import LANDMARK_CONFIG, LOCATOR_CONFIG, load_detector_config, load_landmark_config
 from training.detector.export import load_trained_detector, make_golden_photo

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from model.alignment import similarity_transform
-from tests.support.checkpoints import assert_same_weights
-from tests.support.detector_configs import small_landmark_config
 from tests.support.pictures import draw_spots
+from tests.support.training.checkpoints import assert_same_weights
+from tests.support.training.detector_configs import small_landmark_config
 from training.config import ConfigError
 from training.data.crops import template_with_margin
 from training.data.errors import DataError

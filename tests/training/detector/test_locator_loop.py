@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from model.images import Pixels
-from tests.support.checkpoints import assert_same_weights
-from tests.support.detector_configs import small_locator_config
+from tests.support.training.checkpoints import assert_same_weights
+from tests.support.training.detector_configs import small_locator_config
 from training.config import ConfigError
 from training.data.errors import DataError
 from training.detector.locator_loop import train_locator

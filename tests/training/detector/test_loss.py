@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from model.detector.network import VALUES, cell_centres
-from tests.support.detections import make_face
+from tests.support.training.detections import make_face
 from training.detector.loss import BACKGROUND, IGNORE, assign_cells, detection_loss
 
 SIZES = [(16, 16), (8, 8), (4, 4)]  # of a picture of 128 px

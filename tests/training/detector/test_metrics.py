@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.support.detections import NO_FACES, make_face
+from tests.support.training.detections import NO_FACES, make_face
 from training.detector.metrics import compare_with_labels, landmark_error, match_faces, pairwise_iou
 
 

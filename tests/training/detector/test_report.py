@@ -1,6 +1,6 @@
 from model.detector.factory import DetectorKind
 from model.images import decode_image
-from tests.support.detections import NO_FACES
+from tests.support.training.detections import NO_FACES
 from training.data.photos import Photo
 from training.detector.photo_sets import PhotoSet
 from training.detector.pseudo_labels import LabelledPhotos

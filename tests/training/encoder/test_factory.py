@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from model.encoder.bundle import find_bundle, load_bundle
-from tests.support.textures import small_config
+from tests.support.training.textures import small_config
 from training.config import CONFIGS, Config, ConfigError, NetworkConfig, load_config
 from training.data.prepared_faces import PreparedFaces
 from training.encoder.factory import create_distillation_targets, create_encoder, create_loss, load_best_encoder

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from model.encoder.bundle import load_bundle, update_metadata
-from tests.support.checkpoints import assert_same_weights
-from tests.support.embeddings import random_embeddings
-from tests.support.textures import SPLIT, person_names, small_config
+from tests.support.training.checkpoints import assert_same_weights
+from tests.support.training.embeddings import random_embeddings
+from tests.support.training.textures import SPLIT, person_names, small_config
 from training.config import ConfigError
 from training.data.errors import DataError
 from training.data.pairs import Pair

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.support.embeddings import random_embeddings
+from tests.support.training.embeddings import random_embeddings
 from training.data.errors import DataError
 from training.evaluation.calibration import calibrate, fit_platt, with_label_errors
 from training.metrics.bootstrap import draw_people

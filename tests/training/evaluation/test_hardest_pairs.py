@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.embeddings import random_embeddings
+from tests.support.training.embeddings import random_embeddings
 from training.data.prepared_faces import PreparedFaces
 from training.evaluation import hardest_pairs
 from training.evaluation.hardest_pairs import HardPair, find_hardest_pairs, write_html

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.photo_service import FakeFaceService, connect, write_named_photos
+from tests.support.training.photo_service import FakeFaceService, connect, write_named_photos
 from training.data.errors import DataError
 from training.evaluation.identification_trial import largest_difference, run_identification_trial
 

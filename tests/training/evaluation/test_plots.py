@@ -2,8 +2,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.support.embeddings import random_embeddings
 from tests.support.fakes import operating_point
+from tests.support.training.embeddings import random_embeddings
 from training.evaluation.plots import can_plot, plot_det, plot_roc, plot_scores
 from training.metrics.verification import compare_all_pairs
 

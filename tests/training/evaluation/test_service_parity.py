@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.photo_service import NAMES, FakeFaceService, connect, write_named_photos
+from tests.support.training.photo_service import NAMES, FakeFaceService, connect, write_named_photos
 from training.data.errors import DataError
 from training.data.pairs import Pair
 from training.evaluation.embeddings import Embeddings

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.textures import small_config
+from tests.support.training.textures import small_config
 from training.config import ConfigError
 from training.data.errors import DataError
 from training.data.lfw import read_people_folds

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.support.embeddings import random_embeddings
+from tests.support.training.embeddings import random_embeddings
 from training.metrics.bootstrap import count_impostor_pairs, estimate_fmr_intervals, estimate_tar
 from training.metrics.verification import compare_all_pairs
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.support.textures import small_config
+from tests.support.training.textures import small_config
 from training.config import ConfigError
 from training.optimization.checkpoint import TrainingState, load_best_checkpoint
 from training.optimization.distributed import ProcessGroup

@@ -8,7 +8,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.multiprocessing.spawn import spawn
 
-from tests.support.textures import SPLIT, small_config
+from tests.support.training.textures import SPLIT, small_config
 from training.config import Config, ConfigError
 from training.data.prepared_faces import PreparedFaces
 from training.encoder.factory import create_encoder, create_loss

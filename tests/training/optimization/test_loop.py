@@ -6,8 +6,8 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor, nn
 
-from tests.support.checkpoints import assert_same_weights
-from tests.support.textures import small_config
+from tests.support.training.checkpoints import assert_same_weights
+from tests.support.training.textures import small_config
 from training.config import Config
 from training.optimization.distributed import ProcessGroup
 from training.optimization.loop import TrainingLoop
