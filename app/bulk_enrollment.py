@@ -1,6 +1,7 @@
 """Enrolls the photos of a folder or archive through a running service. An interrupted run can be resumed."""
 
 import json
+import lzma
 import tarfile
 import time
 import zipfile
@@ -39,6 +40,7 @@ ARCHIVE_ERRORS: Final = (
     tarfile.TarError,
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
 )
 
 

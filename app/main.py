@@ -27,7 +27,7 @@ from app.metrics import Metrics
 from app.settings import Settings, count_cores, load_settings
 from app.verification.service import FaceService, Hardware
 from model.detector.factory import open_detector
-from model.encoder.bundle import MAX_CPU_BATCH, Bundle, find_bundle, load_bundle
+from model.encoder.bundle import MAX_CPU_BATCH, TIMED_BATCHES, Bundle, find_bundle, load_bundle
 from model.errors import NoFaceFound
 from model.pipeline import PhotoReader
 from model.runtime.processor import instruction_set, processor_name
@@ -74,32 +74,35 @@ async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterato
         metadata.crop_size,
         settings.image_limits,
     )
-    workers = Workers(
-        bundle,
-        settings.threads_or_default,
-        settings.max_waiting,
-        settings.deadline_s,
-        MAX_CPU_BATCH if device == "cpu" else MAX_GPU_BATCH,
-        metrics.observe_batch,
-        metrics.set_in_flight,
-    )
+    # The gallery comes before the workers: if it cannot be opened, no thread keeps the process alive.
     gallery = await open_gallery(settings.gallery_url)
     try:
-        not_ready = await asyncio.to_thread(_check_and_warm_up, bundle, reader)
-        encoder = () if not_ready else bundle.serving.choices
-        hardware = Hardware(device, processor_name(), instruction_set(), encoder, reader.detector.choices)
-        service = FaceService(reader, gallery, workers, metadata, time.perf_counter, hardware)
-        metrics.set_bundle(metadata.name, metadata.version, metadata.encoder_id, reader.detector.name, device)
-        metrics.set_network_seconds("encoder", hardware.encoder)
-        metrics.set_network_seconds("detector", hardware.detector)
-        if not not_ready:
-            log.info(
-                "ready",
-                extra={"bundle": metadata.name, "encoder_id": metadata.encoder_id, "hardware": asdict(hardware)},
-            )
-        yield Components(service, not_ready)
+        workers = Workers(
+            bundle,
+            settings.threads_or_default,
+            settings.max_waiting,
+            settings.deadline_s,
+            MAX_CPU_BATCH if device == "cpu" else MAX_GPU_BATCH,
+            metrics.observe_batch,
+            metrics.set_in_flight,
+        )
+        try:
+            not_ready = await asyncio.to_thread(_check_and_warm_up, bundle, reader)
+            encoder = () if not_ready else bundle.serving.choices
+            hardware = Hardware(device, processor_name(), instruction_set(), encoder, reader.detector.choices)
+            service = FaceService(reader, gallery, workers, metadata, time.perf_counter, hardware)
+            metrics.set_bundle(metadata.name, metadata.version, metadata.encoder_id, reader.detector.name, device)
+            metrics.set_network_seconds("encoder", hardware.encoder)
+            metrics.set_network_seconds("detector", hardware.detector)
+            if not not_ready:
+                log.info(
+                    "ready",
+                    extra={"bundle": metadata.name, "encoder_id": metadata.encoder_id, "hardware": asdict(hardware)},
+                )
+            yield Components(service, not_ready)
+        finally:
+            await asyncio.to_thread(workers.close)
     finally:
-        await asyncio.to_thread(workers.close)
         await gallery.close()
 
 
@@ -114,7 +117,7 @@ def _check_and_warm_up(bundle: Bundle, reader: PhotoReader) -> tuple[str, ...]:
         log.error("not ready", extra={"reason": str(error)})
         return (str(error),)
     size = bundle.metadata.crop_size
-    for faces in (1, 2, MAX_CPU_BATCH) * 2:  # TorchScript optimizes a new input shape over two runs
+    for faces in TIMED_BATCHES * 2:  # TorchScript optimizes a new input shape over two runs
         bundle.encode(np.zeros((faces, size, size, 3), np.uint8))
     stream = io.BytesIO()
     Image.new("RGB", (size, size), "grey").save(stream, "JPEG")

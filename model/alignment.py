@@ -10,7 +10,7 @@ from model.images import Pixels
 
 VERSION: Final = "similarity-bicubic-1"
 
-SUBPIXEL_STEPS: Final = 2**16  # to which coordinates are rounded, a pixel
+SUBPIXEL_STEPS: Final = 2**16  # coordinates are rounded to this fraction of a pixel
 MARGIN: Final = 4  # pixels outside the crop that bicubic interpolation may read
 
 # Mean positions of MTCNN's five landmarks in dlib's 150 px face chips (padding 0.25), in pixels.

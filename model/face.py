@@ -52,7 +52,7 @@ class FaceDetector(Protocol):
 
     @property
     def sure_score(self) -> float:
-        """Score, 0..1, from which on the photo is taken as upright and no rotation is tried."""
+        """Score, 0..1, at or above which the photo is taken as upright and no rotation is tried."""
         ...
 
     @property

@@ -8,7 +8,7 @@ from pathlib import Path
 from model.encoder.bundle import find_bundle
 from model.runtime.torchscript import ARTIFACTS
 from training.config import Config
-from training.data.crops import crops_folder, prepare_crops, prepare_folder
+from training.data.crops import check_recipe, crops_folder, prepare_crops, prepare_folder
 from training.data.errors import DataError
 from training.data.lfw import lfw_photo_source
 from training.data.photos import Photo, find_photos, find_prefixed_photos, hash_photos
@@ -82,8 +82,11 @@ class Experiment:
 
     @cached_property
     def faces(self) -> PreparedFaces:
-        """The crops that train. Raises DataError if `prepare` has not run on these photos."""
-        return load_prepared(self.crops_folder)
+        """The crops that train. Raises DataError if `prepare` has not run on these photos with today's detector."""
+        faces = load_prepared(self.crops_folder)
+        if lfw_photo_source(self.data).exists():  # shards are used as they are
+            check_recipe(faces, self.config.crops)
+        return faces
 
     @cached_property
     def served_faces(self) -> PreparedFaces:

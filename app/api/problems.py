@@ -10,7 +10,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from app.errors import FacetwinError, MalformedRequest, Overloaded
+from app.errors import FacetwinError, GalleryUnavailable, MalformedRequest, Overloaded
+from app.gallery.base import GalleryError
 from model.calibration import TargetUnsupported
 from model.errors import PhotoError
 
@@ -49,7 +50,7 @@ class Problem(BaseModel):
     type: str = Field(examples=["urn:facetwin:problem:no_face_found"])
     title: str = Field(examples=["Unprocessable Entity"])
     status: int = Field(examples=[422])
-    detail: str = Field(examples=["No face was found, in any of four orientations. ..."])
+    detail: str = Field(examples=["No face was found in any of four orientations. ..."])
     code: str = Field(examples=["no_face_found"])
     request_id: str
     field: str | None = Field(None, description="Name of the photo with the problem, if the request has several.")
@@ -88,6 +89,11 @@ def install_problem_handlers(app: FastAPI) -> None:
         if error.code == "unauthorized":
             headers["WWW-Authenticate"] = "Bearer"
         return _problem_response(request, error.code, str(error), headers, **extra)
+
+    @app.exception_handler(GalleryError)
+    async def handle_gallery_error(request: Request, error: GalleryError) -> JSONResponse:
+        log.error("gallery_unavailable", extra={"reason": str(error)})
+        return await handle_known_error(request, GalleryUnavailable("see the service's log"))
 
     @app.exception_handler(RequestValidationError)
     async def handle_invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:

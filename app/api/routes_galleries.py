@@ -82,7 +82,7 @@ async def delete_identity(
 
 @router.delete(
     "/identities/{identity}/templates/{template_id}",
-    summary="Delete one template of an identity; the last one takes the identity with it",
+    summary="Delete one template of an identity; deleting the last one also deletes the identity",
     responses=problem_responses(*COMMON_CODES, "unknown_gallery", "unknown_identity", "unknown_template"),
 )
 async def delete_template(

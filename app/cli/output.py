@@ -25,6 +25,8 @@ def fail_on(*errors: type[Exception]) -> Iterator[None]:
     """Turns the given errors into a message and exit status 1, without a traceback."""
     try:
         yield
+    except BrokenPipeError:  # as in `... | head`: the program ends silently
+        raise
     except errors as error:
         fail(_describe(error))
 

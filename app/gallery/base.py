@@ -1,4 +1,4 @@
-"""The interface of a gallery. It stores and searches unit vectors; thresholds are none of its business."""
+"""The interface of a gallery. It stores and searches unit vectors; it knows no thresholds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

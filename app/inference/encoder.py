@@ -19,7 +19,7 @@ def limit_torch_threads(cores: int, threads: int) -> None:
     """Divides the cores among `threads` threads that run networks.
 
     With as many threads as cores, each network runs on one thread, as in `training prepare`: landmarks are then
-    bit-identical.
+    bit-identical (with the engine torchscript).
     """
     torch.set_num_threads(max(cores // threads, 1))
 

@@ -108,7 +108,7 @@ class LocatorBundle:
         """Detects the faces in RGB images, uint8 (B, H, W, 3) on any device.
 
         Returns the faces of each image, (F, 15) on this bundle's device, as FaceFinder.forward does. Several threads
-        may call it at once.
+        may call it at once, after `serving` was read or `self_check` called once.
         """
         return self._detect(self.serving, images, least_score)
 
@@ -123,11 +123,15 @@ class LocatorBundle:
 
         Raises BundleError if they differ from the stored faces by more than TOLERANCE.
         """
-        self._check(Form.FROZEN, self.serving)
+        photo = torch.from_numpy(self.golden["photo"])[None]
+        self._check(self.serving.form_for(photo), self.serving)
 
     def _check(self, form: Form, network: Network) -> None:
         photo = torch.from_numpy(self.golden["photo"])[None]
-        (found,) = self._detect(network, photo, self.metadata.least_score)
+        try:
+            (found,) = self._detect(network, photo, self.metadata.least_score)
+        except RuntimeError as error:
+            raise BundleError(f"{self.path} cannot run on {self.device} ({form}): {error}") from error
         faces, expected = found.cpu().numpy(), self.golden["faces"]
         units = np.where(np.arange(expected.shape[1]) == 4, 0.01, 1.0)
         if faces.shape != expected.shape or not (np.abs(faces - expected) <= TOLERANCE * units).all():
@@ -148,7 +152,7 @@ def create_locator(path: Path, network: nn.Module, metadata: LocatorMetadata, ph
     `photo` is uint8 (H, W, 3). Raises ValueError if the network finds no face in it, since the file could not be
     checked.
     """
-    module = script(network)
+    module = script(network.cpu())
     metadata = replace(metadata, detector_id=_compute_detector_id(module, metadata))
     with torch.inference_mode():
         faces = module(torch.from_numpy(photo)[None], metadata.least_score)[0].numpy()

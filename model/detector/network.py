@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from torchvision.ops import nms
 
 LEVELS: Final = 3  # feature maps
-FINEST_STRIDE: Final = 8.0  # pixels a cell of the first map; each further map doubles it
+FINEST_STRIDE: Final = 8.0  # pixels per cell of the first map; each further map doubles it
 COARSEST_STRIDE: Final = 32
 VALUES: Final = 15  # of a face: left, top, right, bottom, score, then x and y of each landmark
 MAX_LOG_DISTANCE: Final = 5.0  # log of a side's distance from its cell, in cells; keeps an untrained network finite

@@ -14,9 +14,9 @@ from model.images import Pixels
 PIXEL_VALUES: Final = [0, 1, 2, 3, *range(5, 15)]  # of the values of a face, those in pixels
 FIRST_PASS_PIXELS: Final = 128 * 128  # to which a larger photo is reduced
 SECOND_PASS_PIXELS: Final = 1280 * 960  # at most
-SMALL_FACE: Final = 40.0  # pixels a side in the first pass; if the largest face has fewer, a second pass follows ...
-ENLARGED_FACE: Final = 80.0  # ... in which it has this many, if the photo does
-LARGE_FACE: Final = 0.1  # share of the photo's area from which on a face with a low score may be returned
+SMALL_FACE: Final = 40.0  # pixels a side in the first pass; a second pass follows if the largest face has fewer
+ENLARGED_FACE: Final = 80.0  # pixels a side of that face in the second pass, as far as the photo's resolution allows
+LARGE_FACE: Final = 0.1  # a face with a low score may be returned if it covers at least this share of the photo
 
 
 class SinglePassDetector:

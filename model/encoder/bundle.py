@@ -127,8 +127,8 @@ class Bundle:
         Returns the largest difference from the golden vectors. Raises BundleError if it exceeds FLOAT32_TOLERANCE or,
         in bfloat16, if a cosine is below BFLOAT16_COSINE.
         """
-        bf16 = any(choice.form is Form.FUSED_BF16 for choice in self.serving.choices)
-        return self._check(Form.FUSED_BF16 if bf16 else Form.FROZEN, self.serving)
+        crops = torch.from_numpy(self.golden["crops"][:MAX_CPU_BATCH])
+        return self._check(self.serving.form_for(crops), self.serving)
 
     def _check(self, form: Form, network: Network) -> float:
         expected = self.golden["vectors"]
@@ -169,7 +169,7 @@ def find_bundle(name_or_path: str) -> Path:
 
 def create_bundle(path: Path, encoder: nn.Module, metadata: BundleMetadata) -> Bundle:
     """Scripts `encoder` and writes it to `path` atomically, with its `encoder_id` and the vectors of golden crops."""
-    module = script(encoder)
+    module = script(encoder.cpu())
     generator = torch.Generator().manual_seed(7)
     coarse = torch.rand(4, 3, 7, 7, generator=generator)
     smooth = nn.functional.interpolate(coarse, metadata.crop_size, mode="bicubic", align_corners=False)
@@ -205,7 +205,7 @@ def load_bundle(
     if precision is Precision.BFLOAT16 and (device != "cpu" or not has_bf16()):
         raise BundleError(
             f"bf16 needs the CPU as device, with AVX-512; this is {device} with {instruction_set()}. "
-            "Set FACETWIN_PRECISION=float32."
+            "Choose the precision float32."
         )
     file = load_scripted(path, device, ("crops", "vectors"))
     metadata = parse_metadata(file, BundleMetadata, SCHEMA, path)

@@ -60,15 +60,17 @@ class FastestNetwork:
     def __init__(self, forms: Mapping[Form, Network], choices: Sequence[Choice]) -> None:
         """`choices` by rising number of elements."""
         self.choices = tuple(choices)
-        self._by_size = [(_elements(choice.shape), forms[choice.form]) for choice in choices]
+        self._forms = dict(forms)
 
     def __call__(self, x: Tensor) -> tuple[Tensor, ...]:
         """Runs the form of the smallest timed size that is not below this one's, else that of the largest."""
+        return self._forms[self.form_for(x)](x)
+
+    def form_for(self, x: Tensor) -> Form:
+        """The form that runs for an input of this size."""
         size = x.numel()
-        for largest, network in self._by_size:
-            if size <= largest:
-                return network(x)
-        return self._by_size[-1][1](x)
+        fitting = (choice for choice in self.choices if size <= _elements(choice.shape))
+        return next(fitting, self.choices[-1]).form
 
 
 def compile_forms(
@@ -80,7 +82,7 @@ def compile_forms(
     bf16: bool = False,
     engine: Engine = Engine.TORCHSCRIPT,
 ) -> dict[Form, Network]:
-    """Every form of `module` that can run here; on a GPU only the frozen one.
+    """Every form of `module` that can be compiled here; on a GPU only the frozen one.
 
     `example`: an input of usual size on the CPU; the lengths of its dimensions `dynamic` may differ later. `fusable`:
     whether the other dimensions have fixed lengths, as the layout of fused weights depends on them. `bf16`: whether
@@ -89,14 +91,21 @@ def compile_forms(
     forms: dict[Form, Network] = {Form.FROZEN: _network(freeze(module))}
     if next(iter(module.state_dict().values())).device.type != "cpu":
         return forms
+    makers: dict[Form, Callable[[], Network | None]] = {}
     if fusable:
-        sizes = record_input_sizes(module, example)
-        for form in (Form.FUSED, Form.FUSED_BF16) if bf16 else (Form.FUSED,):
-            fused = fuse(freeze(module), sizes, bf16=form is Form.FUSED_BF16)
-            if fused is not None:
-                forms[form] = _network(fused)
+        makers[Form.FUSED] = lambda: _fused_network(module, example, bf16=False)
+        if bf16:
+            makers[Form.FUSED_BF16] = lambda: _fused_network(module, example, bf16=True)
     if engine is Engine.ONNXRUNTIME:
-        forms[Form.ONNXRUNTIME] = compile_onnx(module, example, dynamic)
+        makers[Form.ONNXRUNTIME] = lambda: compile_onnx(module, example, dynamic)
+    for form, make in makers.items():
+        try:
+            network = make()
+        except RuntimeError as error:  # the frozen form remains
+            _log_refused(form, error)
+            continue
+        if network is not None:
+            forms[form] = network
     return forms
 
 
@@ -113,11 +122,20 @@ def choose_fastest(forms: Mapping[Form, Network], check: Check, inputs: Sequence
             sound[form] = network
         except BundleError as error:
             failures.append(error)
-            log.warning("form refused", extra={"form": form.value, "reason": str(error)})
+            _log_refused(form, error)
     if not sound:
         raise failures[0]
     ordered = sorted(inputs, key=Tensor.numel)
     return FastestNetwork(sound, [_time_forms(sound, x) for x in ordered])
+
+
+def _log_refused(form: Form, error: Exception) -> None:
+    log.warning("form refused", extra={"form": form.value, "reason": str(error)})
+
+
+def _fused_network(module: torch.jit.ScriptModule, example: Tensor, *, bf16: bool) -> Network | None:
+    fused = fuse(freeze(module), record_input_sizes(module, example), bf16=bf16)
+    return None if fused is None else _network(fused)
 
 
 @torch.inference_mode()

@@ -58,7 +58,8 @@ def fuse(frozen: torch.jit.ScriptModule, sizes: Sequence[Size], *, bf16: bool = 
 
     `sizes`: what `record_input_sizes` returned for the same module. oneDNN chooses the layout of the weights by them:
     without them it assumes a kernel that it does not use under AVX2, and lays the weights out again in every call.
-    `bf16`: the convolutions read and write bfloat16; everything else stays in float32.
+    `bf16`: the convolutions read and write bfloat16, so what lies between them computes in bfloat16 too; fully
+    connected layers compute in float32.
     Returns None where nothing can be fused: torch has no oneDNN, a weight is not a float32 constant on the CPU, or the
     module runs its convolutions more or less often than once.
     """

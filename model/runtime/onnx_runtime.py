@@ -2,7 +2,8 @@
 
 import io
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 import torch
@@ -22,8 +23,8 @@ def compile_onnx(
     """Exports a module, as returned by `torch.jit.script` and not frozen, and compiles it for this processor.
 
     `example` is one input; in later calls, its dimensions `dynamic` may have other lengths. Uses as many threads as
-    torch does at the time of this call. Several threads may call the result at once. Raises RuntimeError if ONNX does
-    not support an operator.
+    torch does at the time of this call. Several threads may call the result at once. Raises RuntimeError if ONNX or
+    ONNX Runtime cannot compute the module; so does the result.
     """
     import onnxruntime
 
@@ -44,9 +45,20 @@ def compile_onnx(
     # Spinning threads would slow down the threads of other requests.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # errors
-    session = onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])
+    with _runtime_errors():
+        session = onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])
 
     def run(x: Tensor) -> tuple[Tensor, ...]:
-        return tuple(torch.from_numpy(each) for each in session.run(None, {"input": x.numpy()}))
+        with _runtime_errors():
+            return tuple(torch.from_numpy(each) for each in session.run(None, {"input": x.numpy()}))
 
     return run
+
+
+@contextmanager
+def _runtime_errors() -> Iterator[None]:
+    """Makes ONNX Runtime's own exceptions, which share no base class but Exception, RuntimeErrors as torch's are."""
+    try:
+        yield
+    except Exception as error:
+        raise RuntimeError(f"ONNX Runtime: {error}") from error

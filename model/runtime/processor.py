@@ -19,7 +19,8 @@ def processor_name() -> str:
 def instruction_set() -> str:
     """Returns the widest vector instructions that both torch and oneDNN may use, such as `AVX512`, `AVX2` or `NEON`.
 
-    The environment can restrict them: ATEN_CPU_CAPABILITY for torch's own code, ONEDNN_MAX_CPU_ISA for oneDNN.
+    The environment can restrict them to AVX2: ATEN_CPU_CAPABILITY for torch's own code, ONEDNN_MAX_CPU_ISA for oneDNN.
+    Lower limits of oneDNN are not recognised.
     """
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return "NEON" if platform.machine().lower() in ("arm64", "aarch64") else platform.machine()

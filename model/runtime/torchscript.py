@@ -47,9 +47,9 @@ class ScriptedFile:
 
 
 def script(network: nn.Module) -> torch.jit.ScriptModule:
-    """Compiles a network to TorchScript, in evaluation mode on the CPU."""
+    """Compiles a network to TorchScript, in evaluation mode on the device where it is."""
     with _jit():
-        return torch.jit.script(network.eval().cpu())
+        return torch.jit.script(network.eval())
 
 
 def freeze(module: torch.jit.ScriptModule, methods: Sequence[str] = ()) -> torch.jit.ScriptModule:

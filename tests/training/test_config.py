@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from model.encoder.bundle import find_bundle, load_bundle, shipped_bundles
 from training.config import CONFIGS, ConfigError, load_config, matches_config
 
 
@@ -67,3 +68,9 @@ def test_the_contrastive_loss_needs_a_margin(tmp_path: Path) -> None:
     changed.write_text(re.sub(r"^margin = 1\.1", "margin = 0.0", text, flags=re.MULTILINE))
     with pytest.raises(ConfigError, match="margin above 0"):
         load_config(changed)
+
+
+@pytest.mark.parametrize("name", sorted(shipped_bundles()))
+def test_every_shipped_bundle_was_made_with_its_config(name: str) -> None:
+    saved = load_bundle(find_bundle(name)).metadata.training["config"]
+    assert matches_config(saved, load_config(CONFIGS / f"{name}.toml"))

@@ -7,7 +7,7 @@ import pytest
 from tests.support.training.textures import small_config
 from training.config import CONFIGS, load_config
 from training.data.errors import DataError
-from training.data.prepared_faces import PreparedFaces
+from training.data.prepared_faces import CROPS, PreparedFaces, write_index
 from training.data.shards import pack_shards, unpack_shards
 from training.experiment import Experiment
 
@@ -31,6 +31,18 @@ def test_crops_of_replaced_photos_are_not_found(data: Path, tmp_path: Path) -> N
     experiment = Experiment(small_config(), data, tmp_path)
     assert experiment.crops_folder != before
     with pytest.raises(DataError, match="training prepare"):
+        experiment.faces  # noqa: B018 - the property loads
+
+
+def test_crops_of_another_detector_are_refused(data: Path, faces: PreparedFaces, tmp_path: Path) -> None:
+    config = replace(small_config(), crops=replace(small_config().crops, detector="locator"))
+    experiment = Experiment(config, data, tmp_path)
+    folder = experiment.crops_folder
+    folder.mkdir(parents=True)
+    np.save(folder / CROPS, faces.crops)
+    recipe = {"detector": "locator-0-00000000", "alignment": "none", "size": 32, "margin": 4}
+    write_index(folder, recipe, list(faces.names), {}, faces.landmarks.tolist())
+    with pytest.raises(DataError, match=r"made by locator-0-00000000.*training prepare"):
         experiment.faces  # noqa: B018 - the property loads
 
 

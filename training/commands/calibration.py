@@ -50,10 +50,11 @@ def calibrate(
 
     experiment = open_experiment(config, data, build, needs_lfw=not photos)
     source = load_bundle(experiment.bundle_path(bundle))
-    target = _choose_target(source, config, photos, out)
+    target = _choose_target(experiment, source, photos, out, config)
     folder = photos or experiment.calibration_photos
     embeddings, people, detector = _embed_calibration_people(experiment, source, folder)
     command = f"python -m training calibrate --config {display_path(config)}"
+    command += f" --bundle {bundle}" if bundle else ""
     command += f" --photos {photos.resolve().name}" if photos else ""
     wanted_fmr = experiment.config.calibration.default_fmr
     pairs = embeddings.all_pairs()
@@ -77,19 +78,24 @@ def calibrate(
     console.print(f"The calibrated bundle is {target}.", soft_wrap=True)
 
 
-def _choose_target(bundle: "Bundle", config: Path, photos: Path | None, out: Path | None) -> Path:
-    """The file to write. Raises DataError if a shipped bundle would be recalibrated on other photos unasked."""
+def _choose_target(
+    experiment: "Experiment", bundle: "Bundle", photos: Path | None, out: Path | None, config: Path
+) -> Path:
+    """The file to write. Raises DataError if that is a shipped bundle and this is not the calibration of its config."""
     from model.encoder.bundle import shipped_bundles
 
     if out:
         if out.is_dir():
             raise DataError(f"{out} is a folder. Name a file with --out, for example {out / 'mine.pt'}.")
         return out
-    if photos and bundle.path.resolve() in {path.resolve() for path in shipped_bundles().values()}:
-        named = ["--bundle", bundle.path.stem, "--photos", str(photos), "--out", f"{bundle.path.stem}-calibrated.pt"]
+    is_shipped = bundle.path.resolve() in {path.resolve() for path in shipped_bundles().values()}
+    if is_shipped and (photos or bundle.path.resolve() != experiment.shipped_bundle.resolve()):
+        named = ["--bundle", bundle.path.stem, *(["--photos", str(photos)] if photos else [])]
+        named += ["--out", f"{bundle.path.stem}-calibrated.pt"]
         command = shlex.join(["python", "-m", "training", "calibrate", "--config", display_path(config), *named])
+        people = str(photos) if photos else f"the people of {display_path(config)}"
         raise DataError(
-            f"{bundle.path.stem} is a shipped bundle; calibrating it on {photos} would replace its measured error "
+            f"{bundle.path.stem} is a shipped bundle; calibrating it on {people} would replace its measured error "
             f"rates. Write a copy instead: {command}"
         )
     return bundle.path

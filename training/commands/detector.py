@@ -142,7 +142,7 @@ def frames(
     from training.detector.reference_landmarks import measure_scales
 
     encoder = load_bundle(find_bundle(bundle))
-    experiment = open_experiment(CONFIGS / f"{encoder.metadata.name}.toml", data, build)
+    experiment = open_experiment(CONFIGS / f"{encoder.metadata.training['config']['name']}.toml", data, build)
     people = experiment.split.validation
     photos = [photo for photo in experiment.photos if photo.person in people]
     table = Table("scale", *(f"TAR at {fmr:g}" for fmr in FMRS), title=f"{encoder.metadata.name}, validation people")

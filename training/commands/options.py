@@ -21,7 +21,8 @@ console = Console(markup=False, emoji=False)  # brackets and colons in paths are
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The experiment, a TOML file.")]
 DataOption = Annotated[
-    Path | None, typer.Option("--data", help="The folder that holds lfw/. Default: FACETWIN_DATA or data.")
+    Path | None,
+    typer.Option("--data", help="The folder of lfw/. Default: FACETWIN_DATA, ../shared/data, data."),
 ]
 BuildOption = Annotated[Path, typer.Option("--build", help="The folder for crops, checkpoints and reports.")]
 BundleOption = Annotated[

@@ -87,6 +87,8 @@ def run_all(
     bundle: BundleOption = None,
 ) -> None:
     """Runs prepare, train, export, calibrate and evaluate: every step to the config's bundle."""
+    # Raises before anything is overwritten if the photos to calibrate on are missing.
+    _ = open_experiment(config, data, build).calibration_photos
     prepare(config, data, build)
     train(config, data, build)
     export(config, data, build, bundle)

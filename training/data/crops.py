@@ -90,6 +90,17 @@ def prepare_folder(
     return prepare_crops(find_photos(photos), CropConfig(size, 0, detector.value), build, label)
 
 
+def check_recipe(faces: PreparedFaces, config: CropConfig) -> None:
+    """Raises DataError if another detector or alignment made the crops than the ones that `config` means now."""
+    now = (open_detector(DetectorKind(config.detector)).name, alignment.VERSION)
+    made = (faces.recipe.get("detector"), faces.recipe.get("alignment"))
+    if made != now:
+        raise DataError(
+            f"The crops were made by {made[0]} and {made[1]}; today these are {now[0]} and {now[1]}. Run `python -m "
+            "training prepare` again."
+        )
+
+
 def _recipe(photos: Sequence[Photo], config: CropConfig, content: str) -> dict[str, Any]:
     return {
         "detector": open_detector(DetectorKind(config.detector)).name,
@@ -164,6 +175,7 @@ def _merge_parts(folder: Path, photos: Sequence[Photo], config: CropConfig, reci
     if not names:
         example = f" {next(iter(missing))}: {next(iter(missing.values()))}" if missing else ""
         raise DataError(f"None of the {len(photos)} photos shows a face. Check the folder.{example}")
+    (folder / INDEX).unlink(missing_ok=True)  # of another recipe, whose crops are overwritten now
     shape = (len(names), config.stored_size, config.stored_size, 3)
     crops = np.lib.format.open_memmap(folder / "crops.npy", mode="w+", dtype=np.uint8, shape=shape)
     row = 0

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from training.data import prepared_faces
 from training.data.errors import DataError
 from training.data.prepared_faces import CROPS, PreparedFaces, load_prepared, write_index
 
@@ -83,6 +84,7 @@ def unpack_shards(shards: Path, folder: Path) -> PreparedFaces:
     recipe = index["recipe"]
     side = recipe["size"] + 2 * recipe["margin"]
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / prepared_faces.INDEX).unlink(missing_ok=True)  # of an earlier unpacking, whose crops are overwritten now
     crops = np.lib.format.open_memmap(folder / CROPS, mode="w+", dtype=np.uint8, shape=(len(names), side, side, 3))
     found: set[int] = set()
     for shard in index["shards"]:

@@ -23,7 +23,7 @@ class ServiceClient:
         self._photos: Mapping[str, Photo] = {photo.name: photo for photo in photos}
 
     def get(self, path: str) -> dict[str, object]:
-        return dict(self._checked(self._send("GET", path)).json())
+        return self._parse(self._send("GET", path))
 
     def post(self, path: str, images: Mapping[str, str], **fields: object) -> dict[str, object]:
         """Sends photos by name. For a photo without a face it returns the problem itself, code no_face_found."""
@@ -33,8 +33,8 @@ class ServiceClient:
             response = self._send("POST", path, files=files, data=data)
             if response.status_code != 429:
                 break
-            time.sleep(float(response.headers["retry-after"]))
-        return dict(self._checked(response).json())
+            time.sleep(float(response.headers.get("retry-after", 1)))
+        return self._parse(response)
 
     def delete(self, path: str) -> None:
         """Deletes what is there; nothing to delete is not an error."""
@@ -49,6 +49,14 @@ class ServiceClient:
         except (httpx.TransportError, httpx.UnsupportedProtocol) as error:
             raise DataError(
                 f"No facetwin service answers at {self._http.base_url} ({error}). Start it with `make serve`."
+            ) from error
+
+    def _parse(self, response: httpx.Response) -> dict[str, object]:
+        try:
+            return dict(self._checked(response).json())
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"{response.request.url} does not answer as facetwin does. Name the address of a facetwin service."
             ) from error
 
     def _checked(self, response: httpx.Response) -> httpx.Response:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,8 @@ from training.provenance import git_commit
 Network = TypeVar("Network", bound=nn.Module)
 
 BEST, LAST = "best.pt", "last.pt"
+BEST_KEYS: Final = frozenset({"config", "commit", "encoder", "history", "seconds", "step"})
+LAST_KEYS: Final = BEST_KEYS | {"average", "best", "optimizer", "stale"}
 
 
 class TrainingState(Generic[Network]):
@@ -83,7 +85,7 @@ class TrainingState(Generic[Network]):
         Raises ConfigError if the checkpoint is damaged or was made with another config.
         """
         exists = self._group.is_main and path.is_file()
-        saved = self._group.broadcast(_load_checkpoint(path) if exists else None)
+        saved = self._group.broadcast(_load_checkpoint(path, LAST_KEYS) if exists else None)
         if saved is None:
             return
         if not matches_config(saved["config"], self.config):
@@ -136,10 +138,10 @@ def load_weights(network: nn.Module, weights: Mapping[str, Any], path: Path) -> 
         raise ConfigError(f"{path} was made by another version of this network. Delete it and train again.") from error
 
 
-def _load_checkpoint(path: Path) -> dict[str, Any]:
+def _load_checkpoint(path: Path, required: frozenset[str] = BEST_KEYS) -> dict[str, Any]:
     try:
         saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        complete = {"config", "encoder", "history", "step"} <= saved.keys()
+        complete = required <= saved.keys()
     except (AttributeError, EOFError, OSError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
         raise ConfigError(f"{path} is not a readable checkpoint. Delete it and train again.") from error
     if not complete:

@@ -18,7 +18,7 @@ import numpy as np
 from alembic.util import CommandError
 from numpy.typing import NDArray
 from sqlalchemy import Connection, create_engine, delete, event, func, select
-from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.pool import StaticPool
 
 from app.errors import EncoderMismatch, UnknownGallery
@@ -131,7 +131,7 @@ class SqliteGallery:
         """Runs `work`. Raises GalleryError if the file is damaged, locked or not writable."""
         try:
             return work()
-        except IntegrityError:
+        except (DataError, IntegrityError, NotSupportedError, ProgrammingError):  # faults of ours, not of the file
             raise
         except (DatabaseError, sqlite3.DatabaseError) as error:
             raise GalleryError(f"The gallery {self._path} is unusable: {_reason(error)}.") from error

@@ -64,14 +64,11 @@ def test_a_damaged_bundle_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert f"\n{bundle}" in fail_to_start()
 
 
-UNUSABLE_GALLERY = """
-import app.main
-from app.gallery.base import GalleryError
-def build_components(settings, metrics):
-    raise GalleryError("The gallery my[gallery].db cannot be opened.")
-app.main.build_components = build_components
-"""
-
-
-def test_an_unusable_gallery_is_named() -> None:
-    assert fail_to_start(UNUSABLE_GALLERY).endswith("\nThe gallery my[gallery].db cannot be opened.\n")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_unusable_gallery_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers: str) -> None:
+    gallery = tmp_path / "my[gallery].db"
+    gallery.write_bytes(b"not a database, whatever its name says" * 100)
+    monkeypatch.setenv("FACETWIN_BUNDLE", "lfw")
+    monkeypatch.setenv("FACETWIN_GALLERY_URL", f"sqlite:///{gallery}")
+    monkeypatch.setenv("FACETWIN_WORKERS", workers)
+    assert f"\nThe gallery {gallery}" in fail_to_start()

@@ -13,6 +13,7 @@ from model.detector.bundle import (
     LocatorMetadata,
     create_locator,
     load_locator,
+    script_maps,
     update_evaluation,
 )
 from model.detector.finder import FaceFinder
@@ -20,7 +21,7 @@ from model.detector.landmark_refiner import LandmarkRefiner
 from model.detector.network import FaceLocator
 from model.encoder.bundle import load_bundle, shipped_bundles
 from model.runtime.forms import Engine, Form
-from model.runtime.torchscript import BundleError
+from model.runtime.torchscript import BundleError, script
 from tests.support.networks import make_locator
 
 
@@ -76,6 +77,7 @@ def test_load_reads_the_old_key_of_the_reference_landmarks(bundle: LocatorBundle
             content = source.read(name)
             if name.endswith("extra/metadata.json"):
                 content = content.replace(b'"reference_landmarks"', b'"frame"')
+                assert b'"frame"' in content
             target.writestr(name, content)
     assert load_locator(old).metadata == bundle.metadata
 
@@ -140,3 +142,18 @@ def test_onnx_runtime_detects_the_same_faces_as_torchscript() -> None:
         Form.ONNXRUNTIME,
     }
     torch.testing.assert_close(bundle.detect(images, 0.3)[0], faces, atol=0.01, rtol=0)
+
+
+def test_scripting_the_maps_leaves_the_network_on_its_device() -> None:
+    module = script(network().to("meta"))
+    script_maps(LocatorBundle(module, metadata(), {}, Path("none.pt")))
+    assert {parameter.device.type for parameter in module.parameters()} == {"meta"}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_on_a_gpu_the_detector_runs_there() -> None:
+    loaded = load_locator(device="cuda")
+    loaded.self_check()
+    (faces,) = loaded.detect(torch.from_numpy(loaded.golden["photo"])[None], 0.3)
+    assert faces.device.type == "cuda"
+    assert {choice.form for choice in loaded.serving.choices} == {Form.FROZEN}

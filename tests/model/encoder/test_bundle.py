@@ -19,6 +19,7 @@ from model.encoder.bundle import (
 )
 from model.encoder.network import build_encoder
 from model.runtime.forms import Engine, Form
+from model.runtime.onnx_runtime import compile_onnx
 from model.runtime.processor import has_bf16
 from model.runtime.torchscript import BundleError
 from tests.support.fakes import CROP, calibration, metadata
@@ -83,7 +84,7 @@ def test_self_check_rejects_vectors_that_are_not_finite(bundle: Bundle) -> None:
 
 def test_bf16_is_rejected_on_a_processor_without_it(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("model.encoder.bundle.has_bf16", lambda: False)
-    with pytest.raises(BundleError, match=r"AVX-512.*FACETWIN_PRECISION=float32"):
+    with pytest.raises(BundleError, match=r"AVX-512.*float32"):
         load_bundle(bundle.path, precision=Precision.BFLOAT16)
 
 
@@ -100,7 +101,18 @@ def test_onnx_runtime_computes_the_same_vectors(name: str) -> None:
     pytest.importorskip("onnxruntime", reason="the extra onnxruntime is not installed")
     loaded = load_bundle(find_bundle(name), engine=Engine.ONNXRUNTIME)
     assert all(Form.ONNXRUNTIME in choice.milliseconds for choice in loaded.serving.choices)
-    assert loaded.self_check() < 1e-5
+    crops = torch.from_numpy(loaded.golden["crops"])
+    (vectors,) = compile_onnx(loaded.module, crops[:1], (0,))(crops)
+    np.testing.assert_allclose(vectors.numpy(), loaded.golden["vectors"], atol=1e-5)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("name", sorted(shipped_bundles()))
+def test_on_a_gpu_the_frozen_network_serves(name: str) -> None:
+    loaded = load_bundle(find_bundle(name), "cuda")
+    loaded.self_check()
+    assert {choice.form for choice in loaded.serving.choices} == {Form.FROZEN}
+    assert loaded.device.type == "cuda"
 
 
 @pytest.mark.parametrize("shape", [(1, 5, 5, 3), (CROP, CROP, 3), (1, CROP, CROP, 1)])

@@ -105,3 +105,12 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run("calibrate", "--photos", "album", "--out", "mine.pt")
     assert result.exit_code == 1
     assert "matplotlib is not installed. Install it with `pip install 'facetwin[train]'`." in result.output
+
+
+def test_the_config_of_another_bundle_never_replaces_a_shipped_one() -> None:
+    shipped = find_bundle("deploy")
+    before = shipped.read_bytes()
+    result = run("calibrate", "--config", CONFIGS / "lfw_view2.toml", "--bundle", "deploy")
+    assert result.exit_code == 1
+    assert "deploy is a shipped bundle" in result.output
+    assert shipped.read_bytes() == before

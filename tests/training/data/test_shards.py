@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.data.errors import DataError
-from training.data.prepared_faces import PreparedFaces
+from training.data.prepared_faces import PreparedFaces, load_prepared
 from training.data.shards import hash_shards, pack_shards, unpack_shards
 from training.data.splits import select_rows
 
@@ -84,3 +84,13 @@ def test_a_shard_of_another_pack_is_an_error(faces: PreparedFaces, packed: Path,
     shard.rename(min(packed.glob("*.tar")))
     with pytest.raises(DataError, match=r"does not fit index\.json"):
         unpack_shards(packed, tmp_path / "there")
+
+
+def test_a_damaged_shard_leaves_no_complete_folder_of_an_earlier_unpacking(packed: Path, tmp_path: Path) -> None:
+    unpack_shards(packed, tmp_path / "there")
+    shard = min(packed.glob("*.tar"))
+    shard.write_bytes(shard.read_bytes()[:1000])
+    with pytest.raises(DataError, match="is damaged"):
+        unpack_shards(packed, tmp_path / "there")
+    with pytest.raises(DataError):
+        load_prepared(tmp_path / "there")

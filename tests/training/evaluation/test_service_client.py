@@ -43,3 +43,10 @@ def test_an_error_page_that_is_not_json_is_reported() -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(502, text="<html>Bad gateway"))
     with pytest.raises(DataError, match="answered 502: <html>Bad gateway"):
         ServiceClient("http://fake", [], transport=transport).get("/model")
+
+
+@pytest.mark.parametrize("content", ["<html>Welcome", "3"])
+def test_an_answer_of_something_else_is_reported(content: str) -> None:
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, text=content))
+    with pytest.raises(DataError, match="does not answer as facetwin does"):
+        ServiceClient("http://fake", [], transport=transport).get("/model")

@@ -110,3 +110,11 @@ def test_a_checkpoint_of_another_config_is_refused(tmp_path: Path) -> None:
         load_best_checkpoint(other, tmp_path, "a command")
     with pytest.raises(ConfigError, match="another config"):
         TrainingState(nn.Linear(3, 1), other, ProcessGroup()).resume(tmp_path / "last.pt")
+
+
+def test_a_best_checkpoint_is_none_to_resume_from(tmp_path: Path) -> None:
+    state = new_state()
+    state.save_checkpoint({"score": 0.5}, tmp_path)
+    (tmp_path / "best.pt").rename(tmp_path / "last.pt")
+    with pytest.raises(ConfigError, match="not a checkpoint of a training run"):
+        new_state().resume(tmp_path / "last.pt")
