@@ -1,4 +1,4 @@
-"""Worker threads with a bounded queue: a request beyond the limit is refused at once.
+"""Worker threads; app/inference/admission.py limits the requests that use them.
 
 A free thread reads the next queued photo until a full batch of faces is ready or no photo is left. Then it encodes the
 faces of several requests in one batch. So batches grow with the load, and a single request never waits for others.
@@ -8,16 +8,15 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import DeadlineExceeded, Overloaded
+from app.inference.admission import Admission
 from app.inference.encoder import FaceEncoder
 
 T = TypeVar("T")
@@ -47,7 +46,10 @@ class _Faces:
 
 
 class Workers:
-    """Runs blocking work on threads, off the event loop. A job that is cancelled before it starts is dropped."""
+    """Runs blocking work on threads, off the event loop. A job that is cancelled before it starts is dropped.
+
+    Enter `admission.admit()` for each request first.
+    """
 
     def __init__(
         self,
@@ -65,9 +67,8 @@ class Workers:
         batch, `on_in_flight` the number of admitted requests whenever it changes.
         """
         self._encoder, self._max_batch = encoder, max_batch
-        self._capacity, self._in_flight, self._deadline_s = threads + max_waiting, 0, deadline_s
-        self._on_batch, self._on_in_flight = on_batch, on_in_flight
-        self._mean_s = 0.1  # moving average of the time from admission to the end of a request
+        self._on_batch = on_batch
+        self.admission = Admission(threads + max_waiting, deadline_s, on_in_flight)
         self._jobs: deque[_Job] = deque()
         self._faces: deque[_Faces] = deque()
         self._closed = False
@@ -75,33 +76,6 @@ class Workers:
         self._threads = [threading.Thread(target=self._serve, name=f"worker-{i}") for i in range(threads)]
         for thread in self._threads:
             thread.start()
-
-    def check_capacity(self) -> None:
-        """Raises Overloaded if a new request would be refused. Call it before reading a request's body."""
-        if self._in_flight >= self._capacity:
-            raise Overloaded(retry_after=max(round(self._mean_s), 1))  # the requests in flight are done by then
-
-    @asynccontextmanager
-    async def admit(self) -> AsyncIterator[None]:
-        """Admits one request for the duration of the context.
-
-        Raises Overloaded if there is no capacity. Raises DeadlineExceeded if the context takes longer than the
-        deadline, and drops those of its jobs that have not started.
-        """
-        self.check_capacity()
-        self._count(1)
-        admitted_at = time.perf_counter()
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                yield
-        except TimeoutError as error:
-            raise DeadlineExceeded(
-                f"The request took longer than {self._deadline_s:g} s and was cancelled. Try again when the service is "
-                "less busy."
-            ) from error
-        finally:
-            self._count(-1)
-            self._mean_s += 0.1 * (time.perf_counter() - admitted_at - self._mean_s)
 
     async def run(self, work: Callable[[], T]) -> JobResult[T]:
         """Runs `work` on a worker thread. Raises what it raises."""
@@ -126,10 +100,6 @@ class Workers:
             future.cancel()
         for thread in self._threads:
             thread.join()
-
-    def _count(self, change: int) -> None:
-        self._in_flight += change
-        self._on_in_flight(self._in_flight)
 
     def _enqueue(self, queue: "deque[Any]", item: Any) -> None:
         with self._changed:

@@ -39,7 +39,7 @@ async def encode_photos(
     async def read(name: str, data: bytes) -> JobResult[AlignedFace]:
         return await workers.run(lambda: _with_field(name, lambda: reader.read(data, selection)))
 
-    async with workers.admit():
+    async with workers.admission.admit():
         answers = await asyncio.gather(*(read(*each) for each in photos.items()), return_exceptions=True)
         read_photos: list[JobResult[AlignedFace]] = []
         for answer in answers:
@@ -55,7 +55,7 @@ async def encode_photos(
 
 async def detect_faces(reader: PhotoReader, workers: Workers, field: str, photo: bytes) -> JobResult[PhotoFaces]:
     """Finds every face of one photo. Raises the same errors as `encode_photos`, except NoFaceFound."""
-    async with workers.admit():
+    async with workers.admission.admit():
         return await workers.run(lambda: _with_field(field, lambda: reader.detect_all(photo)))
 
 

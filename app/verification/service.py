@@ -74,7 +74,7 @@ class FaceService:
 
     def check_capacity(self) -> None:
         """Raises Overloaded if a new request would be refused. Call it before reading a request's body."""
-        self._workers.check_capacity()
+        self._workers.admission.check_capacity()
 
     def model_card(self) -> dict[str, Any]:
         """The bundle's metadata, the name of the detector that serves, and the hardware."""

@@ -1,7 +1,8 @@
-"""Measures of boxes, (left, top, right, bottom)."""
+"""Overlaps of boxes, (left, top, right, bottom), and non-maximum suppression."""
 
 import torch
 from torch import Tensor
+from torchvision.ops import nms
 
 
 def box_iou(first: Tensor, second: Tensor) -> Tensor:
@@ -14,3 +15,12 @@ def box_iou(first: Tensor, second: Tensor) -> Tensor:
     intersection = (high - low).clamp_min(0).prod(dim=-1)
     areas = [(boxes[..., 2:] - boxes[..., :2]).clamp_min(0).prod(dim=-1) for boxes in (first, second)]
     return intersection / (areas[0] + areas[1] - intersection).clamp_min(1e-6)
+
+
+def suppress_overlaps(boxes: Tensor, scores: Tensor, max_iou: float) -> Tensor:
+    """Non-maximum suppression: the rows (K,) int64 of the boxes (N, 4) to keep, by falling score (N,).
+
+    A box is dropped if its IoU with one of higher score exceeds `max_iou`.
+    """
+    kept: Tensor = nms(boxes, scores, max_iou)
+    return kept

@@ -11,7 +11,8 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.ops import nms
+
+from model.detector.boxes import suppress_overlaps
 
 LEVELS: Final = 3  # feature maps
 FINEST_STRIDE: Final = 8.0  # pixels per cell of the first map; each further map doubles it
@@ -56,7 +57,7 @@ class FaceLocator(nn.Module):
         for image in range(values.size(0)):
             cells = selected[image].nonzero().squeeze(1)
             faces = decode_cells(values[image : image + 1, :, cells], cells, maps)[0]
-            found.append(faces[nms(faces[:, :4], faces[:, 4], self.max_iou)])
+            found.append(faces[suppress_overlaps(faces[:, :4], faces[:, 4], self.max_iou)])
         return found
 
     @torch.jit.export

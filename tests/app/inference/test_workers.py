@@ -53,7 +53,7 @@ def crops(*values: int) -> np.ndarray:
 
 
 async def run_in_request(workers: Workers, work: Callable[[], Any]) -> Any:
-    async with workers.admit():
+    async with workers.admission.admit():
         return (await workers.run(work)).result
 
 
@@ -82,7 +82,7 @@ async def test_requests_beyond_the_capacity_are_refused_at_once(make: Make) -> N
     tasks = [asyncio.create_task(run_in_request(workers, gate.wait)) for _ in range(2)]
     await asyncio.sleep(0.05)
     with pytest.raises(Overloaded) as refused:
-        workers.check_capacity()
+        workers.admission.check_capacity()
     assert refused.value.retry_after >= 1
     with pytest.raises(Overloaded):
         await run_in_request(workers, lambda: None)

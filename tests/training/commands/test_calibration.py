@@ -107,10 +107,11 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "matplotlib is not installed. Install it with `pip install 'facetwin[train]'`." in result.output
 
 
-def test_the_config_of_another_bundle_never_replaces_a_shipped_one() -> None:
+def test_the_config_of_another_bundle_never_replaces_a_shipped_one(tmp_path: Path) -> None:
+    (tmp_path / "lfw").mkdir()
     shipped = find_bundle("deploy")
     before = shipped.read_bytes()
-    result = run("calibrate", "--config", CONFIGS / "lfw_view2.toml", "--bundle", "deploy")
+    result = run("calibrate", "--config", CONFIGS / "lfw_view2.toml", "--bundle", "deploy", "--data", tmp_path)
     assert result.exit_code == 1
     assert "deploy is a shipped bundle" in result.output
     assert shipped.read_bytes() == before

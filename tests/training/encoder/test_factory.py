@@ -50,7 +50,7 @@ def test_a_network_that_cannot_be_built_is_an_error(network: NetworkConfig) -> N
 def test_a_checkpoint_with_other_weights_is_an_error(tmp_path: Path) -> None:
     config = small_config()
     weights = create_encoder(replace(config, network=replace(config.network, width=0.3))).state_dict()
-    saved = {"config": asdict(config), "encoder": weights, "history": [], "step": 1}
+    saved = {"config": asdict(config), "encoder": weights, "history": [], "step": 1, "seconds": 0.0, "commit": "none"}
     torch.save(saved, tmp_path / "best.pt")
     with pytest.raises(ConfigError, match=r"best\.pt was made by another version"):
         load_best_encoder(config, tmp_path)

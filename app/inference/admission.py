@@ -1,0 +1,52 @@
+"""The limit on requests in flight: a request beyond it is refused with 429, and one past its deadline with 504."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from app.errors import DeadlineExceeded, Overloaded
+
+
+class Admission:
+    """Counts the requests in flight. Used on the event loop only."""
+
+    def __init__(
+        self, capacity: int, deadline_s: float, on_in_flight: Callable[[int], None] = lambda requests: None
+    ) -> None:
+        """Admits `capacity` requests at once, each for `deadline_s` seconds. `on_in_flight` receives the number of
+        admitted requests whenever it changes."""
+        self._capacity, self._in_flight, self._deadline_s = capacity, 0, deadline_s
+        self._on_in_flight = on_in_flight
+        self._mean_s = 0.1  # moving average of the time from admission to the end of a request
+
+    def check_capacity(self) -> None:
+        """Raises Overloaded if a new request would be refused. Call it before reading a request's body."""
+        if self._in_flight >= self._capacity:
+            raise Overloaded(retry_after=max(round(self._mean_s), 1))  # the requests in flight are done by then
+
+    @asynccontextmanager
+    async def admit(self) -> AsyncIterator[None]:
+        """Admits one request for the duration of the context.
+
+        Raises Overloaded if there is no capacity. Raises DeadlineExceeded if the context takes longer than the
+        deadline, and cancels what it awaits.
+        """
+        self.check_capacity()
+        self._count(1)
+        admitted_at = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                yield
+        except TimeoutError as error:
+            raise DeadlineExceeded(
+                f"The request took longer than {self._deadline_s:g} s and was cancelled. Try again when the service is "
+                "less busy."
+            ) from error
+        finally:
+            self._count(-1)
+            self._mean_s += 0.1 * (time.perf_counter() - admitted_at - self._mean_s)
+
+    def _count(self, change: int) -> None:
+        self._in_flight += change
+        self._on_in_flight(self._in_flight)
