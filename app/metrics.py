@@ -72,7 +72,8 @@ class Metrics:
         )
 
     def set_network_seconds(self, network: str, choices: Sequence[Choice]) -> None:
-        """Sets the startup timings of a network's forms. The form in use has the label serves=yes."""
+        """Sets the startup timings of a network's forms. The form in use has the label serves=yes; of several processes
+        each makes its own choice, so two forms may have it."""
         for choice in choices:
             shape = "x".join(map(str, choice.shape))
             for form, taken in choice.milliseconds.items():

@@ -13,10 +13,6 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from benchmarks.speed.instruction_sets import environments_to_measure, run_measurement
-from benchmarks.speed.tables import print_networks, print_run
-from training.provenance import describe_machine, git_commit
-
 REPORT: Final = Path("docs/reports/bench.json")
 PLOT: Final = Path("docs/plots/bench.png")
 
@@ -26,7 +22,10 @@ def main(
     report: Annotated[Path, typer.Option(help="JSON file to write.")] = REPORT,
     plot: Annotated[Path, typer.Option(help="Picture to write.")] = PLOT,
 ) -> None:
+    from benchmarks.speed.instruction_sets import environments_to_measure, run_measurement
     from benchmarks.speed.plot import plot_bench
+    from benchmarks.speed.tables import print_networks, print_run
+    from training.provenance import describe_machine, git_commit
 
     commit = git_commit()  # read first: the files may change while the benchmark runs
     runs = [

@@ -20,7 +20,7 @@ cli.command()(client_commands.rename)
 cli.command()(client_commands.merge)
 cli.command()(client_commands.identify)
 cli.command("identities")(client_commands.list_identities)
-cli.command("forget")(client_commands.delete_identity)
+cli.command("delete")(client_commands.delete_identity)
 cli.add_typer(gallery_commands.gallery_cli, name="gallery")
 
 

@@ -68,7 +68,9 @@ def _measure_network(
 
 
 def _run_as_served(bundle: Bundle | LocatorBundle, images: torch.Tensor) -> object:
-    return [bundle.serving(part) for part in torch.split(images, MAX_CPU_BATCH)]
+    """The encoder encodes at most MAX_CPU_BATCH faces at once; the detector reads a batch as it is."""
+    parts = torch.split(images, MAX_CPU_BATCH) if isinstance(bundle, Bundle) else (images,)
+    return [bundle.serving(part) for part in parts]
 
 
 def measure_bf16(bundle: Bundle, threads: int) -> list[dict[str, Any]] | None:

@@ -33,10 +33,9 @@ class FaceFinder(nn.Module):
     def faces(self, images: Tensor, maps: list[Tensor], least_score: float) -> list[Tensor]:
         """Decodes the maps of `images` to the faces of each, (F, 15), with refined landmarks."""
         found = self.locator.faces(maps, least_score)
-        pixels = to_nchw(images)
         for image in range(len(found)):
             faces = found[image]
             if faces.size(0) > 0:
-                photos = pixels[image : image + 1].expand(faces.size(0), -1, -1, -1)
+                photos = to_nchw(images[image : image + 1]).expand(faces.size(0), -1, -1, -1)
                 found[image] = torch.cat([faces[:, :5], self.refiner(photos, faces[:, 5:])], dim=1)
         return found

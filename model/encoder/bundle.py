@@ -108,7 +108,8 @@ class Bundle:
     def encode(self, crops: Pixels) -> NDArray[np.float32]:
         """Encodes aligned RGB crops, uint8 (B, S, S, 3), to unit vectors, float32 (B, D).
 
-        Several threads may call it at once. Raises RuntimeError on another shape or dtype.
+        Several threads may call it at once, after `serving` was read or `self_check` called once. Raises RuntimeError
+        on another shape or dtype.
         """
         return self._encode(self.serving, crops)
 

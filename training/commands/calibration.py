@@ -63,8 +63,9 @@ def calibrate(
     if label_errors:
         calibration = with_label_errors(calibration, embeddings.without(label_errors).all_pairs(), label_errors)
     changes: dict[str, Any] = {"calibration": calibration, "detector": detector}
-    if photos or out:
-        changes["evaluation"] = None  # measured at the thresholds of the old calibration
+    # The figures of the old evaluation were measured at the old thresholds; those of View 2 have thresholds of their own.
+    view2 = (source.metadata.evaluation or {}).get("view2")
+    changes["evaluation"] = {"view2": view2} if view2 and not photos else None
     if out:
         changes["name"] = out.stem
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -128,8 +128,8 @@ def export(
     console.print(f"{target}: {exported.metadata.full_name}, {target.stat().st_size / 1e6:.1f} MB", soft_wrap=True)
 
 
-@app.command()
-def frames(
+@app.command(name="scales")
+def measure_alignment_scales(
     bundle: BundleOption = "deploy",
     scales: Annotated[str, typer.Option(help="Scales of the exported reference landmarks.")] = "0.97,1,1.03,1.06",
     data: DataOption = None,
@@ -167,6 +167,10 @@ def draw(
     from model.images import decode_image
     from training.detector.composites.drawing import draw_detections
 
+    if len({photo.stem for photo in photos}) < len(photos):
+        raise DataError(
+            "Two photos have the same name, so one picture would overwrite the other. Draw them separately."
+        )
     opened = open_detector(DetectorKind(detector))
     for photo in photos:
         try:

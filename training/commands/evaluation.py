@@ -40,7 +40,7 @@ def evaluate(
     data: DataOption = None,
     build: BuildOption = DEFAULT_BUILD,
     bundle: BundleOption = None,
-    through: Annotated[
+    service: Annotated[
         str | None, typer.Option(metavar="URL", help="Compare the bundle with this running service instead.")
     ] = None,
     photos: Annotated[Path | None, typer.Option(help="Evaluate on this folder of NAME/photo.jpg instead.")] = None,
@@ -61,8 +61,8 @@ def evaluate(
         _evaluate_folder(loaded, photos, pairs, build)
         return
     embeddings = embed_people(loaded, experiment.served_faces, experiment.split.test)
-    if through:
-        _check_service_parity(experiment, loaded.metadata, embeddings, through)
+    if service:
+        _check_service_parity(experiment, loaded.metadata, embeddings, service)
         return
     command = f"python -m training evaluate --config {display_path(config)}" + (f" --bundle {bundle}" if bundle else "")
     _evaluate_test_people(experiment, loaded, embeddings, command)
@@ -112,7 +112,7 @@ def _evaluate_test_people(experiment: "Experiment", bundle: "Bundle", embeddings
         report["view2"] = metadata.evaluation["view2"]  # measured by the command view2
     if not experiment.shipped_bundle.is_file():  # the model card shows such a recipe in its table of results
         write_result(_summarise(experiment.config, metadata, report))
-    report["rows"] = [asdict(result) for result in read_results()]
+    report["results"] = [asdict(result) for result in read_results()]
     update_metadata(bundle, evaluation=report)
     pairs, name = embeddings.all_pairs(), metadata.name
     plots = Path("docs/plots") if bundle.path == experiment.shipped_bundle else experiment.build / "plots"
@@ -206,6 +206,6 @@ def _evaluate_folder(bundle: "Bundle", photos: Path, pairs: Path | None, build: 
         console.print(f"No plots: they need {MIN_PLOTTED_PAIRS} impostor pairs and a genuine pair.")
     impostor, genuine = find_hardest_pairs(embeddings.vectors, faces.people, HARDEST_PAIRS)
     rows = np.arange(len(faces.names))
-    write_html(f"{bundle.metadata.name} on {folder}", faces, rows, impostor, genuine, target / "worst.html")
+    write_html(f"{bundle.metadata.name} on {folder}", faces, rows, impostor, genuine, target / "hardest-pairs.html")
     console.print_json(json.dumps(report))
     console.print(f"The report, the plots and a page of the hardest pairs are in {target}.", soft_wrap=True)

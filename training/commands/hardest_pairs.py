@@ -11,7 +11,7 @@ app = typer.Typer()
 
 
 @app.command()
-def worst(
+def hardest_pairs(
     bundle: Annotated[str, typer.Argument(help="The name of a shipped bundle, or a path.")],
     photos: Annotated[Path, typer.Option(help="A folder of NAME/photo.jpg.")],
     count: Annotated[int, typer.Option(min=1, help="Pairs of each kind.")] = 200,
@@ -30,7 +30,7 @@ def worst(
     rows = np.arange(len(faces.names))
     impostor, genuine = find_hardest_pairs(embed(loaded, faces, rows), faces.people, count)
     folder = photos.resolve().name
-    target = build / "worst" / f"{loaded.metadata.name}-{folder}.html"
+    target = build / "hardest-pairs" / f"{loaded.metadata.name}-{folder}.html"
     write_html(f"{loaded.metadata.name} on {folder}", faces, rows, impostor, genuine, target)
     console.print(
         f"{target}: the {len(impostor)} most similar impostor pairs and the {len(genuine)} least similar genuine "

@@ -1,4 +1,4 @@
-"""The command that runs an identification trial through a service."""
+"""The command that runs an identification trial through a running service."""
 
 import json
 from dataclasses import asdict
@@ -32,7 +32,7 @@ app = typer.Typer()
 
 @app.command()
 def identification(
-    through: UrlOption,
+    url: UrlOption,
     data: DataOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
     count: Annotated[int, typer.Option(min=1, help="People to enroll, and as many who are not enrolled.")] = 50,
@@ -50,7 +50,7 @@ def identification(
     folder = data or find_data_folder()
     people = frozenset(read_people(folder / "lfw" / people_list))
     photos = find_photos(lfw_photo_source(folder))
-    service = ServiceClient(through, photos)
+    service = ServiceClient(url, photos)
     trial = run_identification_trial(service, photos, people, count, gallery, enroll=not again)
     table = Table("enrolled", "mated probes", "non-mated", "rank-1", "FNIR", "FPIR", "threshold", "target FPIR met")
     table.add_row(

@@ -28,7 +28,7 @@ BuildOption = Annotated[Path, typer.Option("--build", help="The folder for crops
 BundleOption = Annotated[
     str | None, typer.Option("--bundle", help="The name of a shipped bundle, or a path. Default: the config's.")
 ]
-UrlOption = Annotated[str, typer.Option("--through", metavar="URL", help="A running service.")]
+UrlOption = Annotated[str, typer.Option("--service", metavar="URL", help="A running service.")]
 DEFAULT_CONFIG: Final = CONFIGS / "lfw.toml"
 DEFAULT_BUILD: Final = Path("build")
 # Optional packages that a command may import, and the extra of facetwin that installs each.

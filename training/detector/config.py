@@ -78,7 +78,7 @@ class ScoreConfig:
 class AlignmentConfig:
     """`scale`: the size of a face in its crop, relative to its size with MTCNN's landmarks.
 
-    It is chosen on validation people with `python -m training detector frames`.
+    It is chosen on validation people with `python -m training detector scales`.
     """
 
     scale: PositiveFloat

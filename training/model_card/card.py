@@ -17,14 +17,14 @@ DECADES: Final = (1e-1, 10**-1.5, 1e-2, 10**-2.5, 1e-3, 10**-3.5, 1e-4, 10**-4.5
 def fill_card(card: str, bundles: list[Bundle], locator: LocatorMetadata) -> str:
     """The card with new text between each `<!-- figures: NAME -->` and `<!-- end -->`.
 
-    NAME is that of a bundle, `rows` for the results of the recipes that the bundles carry, or `detector`.
+    NAME is that of a bundle, `results` for the results of the recipes that the bundles carry, or `detector`.
     Raises DataError if the card lacks one of these places, or a bundle or the detector lacks its figures.
     """
     texts = {bundle.metadata.name: describe_bundle(bundle.metadata, bundle.path.name) for bundle in bundles}
     texts["detector"] = describe_locator(locator)
-    results = [result for bundle in bundles for result in (bundle.metadata.evaluation or {}).get("rows", ())]
+    results = [result for bundle in bundles for result in (bundle.metadata.evaluation or {}).get("results", ())]
     if results:
-        texts["rows"] = _describe_results({result["recipe"]: result for result in results})
+        texts["results"] = _describe_results({result["recipe"]: result for result in results})
     for name, text in texts.items():
         place = re.compile(rf"(<!-- figures: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
         if not place.search(card):
@@ -48,7 +48,7 @@ def _describe_results(results: Mapping[str, Any]) -> str:
 
 def describe_bundle(metadata: BundleMetadata, file: str) -> str:
     """One bundle in Markdown. Raises DataError if it is not calibrated and evaluated."""
-    if metadata.calibration is None or metadata.evaluation is None:
+    if metadata.calibration is None or "all_pairs" not in (metadata.evaluation or {}):
         raise DataError(
             f"The bundle {metadata.name} is not calibrated and evaluated. Run `python -m training calibrate` and "
             "`python -m training evaluate` first."
@@ -56,7 +56,7 @@ def describe_bundle(metadata: BundleMetadata, file: str) -> str:
     return "\n\n".join(
         [
             _describe_origin(metadata, metadata.calibration, file),
-            *_describe_accuracy(metadata.evaluation),
+            *_describe_accuracy(metadata.evaluation or {}),
             _describe_points(metadata.calibration),
         ]
     )

@@ -7,7 +7,7 @@ from typing import Final
 
 from training.data.errors import DataError
 
-RESULTS: Final = Path("docs/reports/rows")
+RESULTS: Final = Path("docs/reports/results")
 
 
 @dataclass(frozen=True)

@@ -31,5 +31,5 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
 
 def test_the_help_lists_every_command() -> None:
     output = CliRunner().invoke(cli, ["--help"]).output
-    for command in ("serve", "verify", "enroll", "enroll-all", "rename", "merge", "identify", "identities", "forget"):
+    for command in ("serve", "verify", "enroll", "enroll-all", "rename", "merge", "identify", "identities", "delete"):
         assert f" {command} " in output

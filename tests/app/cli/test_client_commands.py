@@ -46,7 +46,7 @@ def test_people_are_enrolled_found_and_deleted(photos: Path) -> None:
     invoke("enroll", "ruby [2]", ruby)
     invoke("merge", "ruby [2]", "ruby")
     assert invoke("identities") == "ruby\n"
-    assert '"ruby"' in invoke("forget", "ruby")
+    assert '"ruby"' in invoke("delete", "ruby")
     assert invoke("identities") == ""
 
 

@@ -27,7 +27,7 @@ def portrait(tmp_path: Path) -> Path:
 def test_the_help_names_the_commands() -> None:
     code, output = run("--help")
     assert code == 0
-    for command in ("show", "train", "landmarks", "scores", "export", "frames", "draw", "pictures", "report"):
+    for command in ("show", "train", "landmarks", "scores", "export", "scales", "draw", "pictures", "report"):
         assert command in output
         assert run(command, "--help")[0] == 0
 

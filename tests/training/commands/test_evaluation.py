@@ -24,7 +24,13 @@ def test_evaluating_a_folder_with_pairs_writes_a_report(album: Path, build: Path
     assert report["listed_pairs"]["pairs"] == 60
     assert report["listed_pairs"]["accuracy_at_best_threshold_for_these_very_pairs"] > 0.7
     assert report["command"] == "python -m training evaluate --bundle lfw --photos album --pairs pairs.tsv"
-    assert {path.name for path in target.iterdir()} == {"report.json", "roc.png", "det.png", "scores.png", "worst.html"}
+    assert {path.name for path in target.iterdir()} == {
+        "report.json",
+        "roc.png",
+        "det.png",
+        "scores.png",
+        "hardest-pairs.html",
+    }
     assert find_bundle("lfw").read_bytes() == before
 
 
@@ -63,7 +69,7 @@ def test_evaluating_on_lfw_writes_the_figures_into_the_bundle(small_lfw: Path, b
 
 
 def test_comparing_with_a_service_that_cannot_be_reached_is_reported(small_lfw: Path, build: Path) -> None:
-    result = run("evaluate", "--through", "http://127.0.0.1:9", "--data", small_lfw, "--build", build)
+    result = run("evaluate", "--service", "http://127.0.0.1:9", "--data", small_lfw, "--build", build)
     assert result.exit_code == 1
     assert "No facetwin service answers at http://127.0.0.1:9" in result.output
 
@@ -79,7 +85,7 @@ def test_three_photos_give_a_report_without_plots(three_photos: Path, build: Pat
     assert result.exit_code == 0, result.output
     assert "No plots" in result.output
     target = build / "evaluations" / "lfw-three"
-    assert {path.name for path in target.iterdir()} == {"report.json", "worst.html"}
+    assert {path.name for path in target.iterdir()} == {"report.json", "hardest-pairs.html"}
 
 
 def test_photos_without_a_face_are_refused(faceless: Path, build: Path) -> None:

@@ -22,19 +22,19 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_a_service_that_cannot_be_reached_is_reported(data: Path) -> None:
-    result = run("identification", "--through", NOBODY_LISTENS, "--data", data, "--count", 2)
+    result = run("identification", "--service", NOBODY_LISTENS, "--data", data, "--count", 2)
     assert result.exit_code == 1
     assert f"No facetwin service answers at {NOBODY_LISTENS}" in result.output
 
 
 def test_too_few_people_are_refused(data: Path) -> None:
-    result = run("identification", "--through", NOBODY_LISTENS, "--data", data)
+    result = run("identification", "--service", NOBODY_LISTENS, "--data", data)
     assert result.exit_code == 1
     assert "needs 100 people with two photos each; there are 4" in result.output
 
 
 def test_comparing_needs_a_first_trial(data: Path, tmp_path: Path) -> None:
-    arguments = ["identification", "--through", NOBODY_LISTENS, "--data", data, "--build", tmp_path, "--again"]
+    arguments = ["identification", "--service", NOBODY_LISTENS, "--data", data, "--build", tmp_path, "--again"]
     result = run(*arguments)
     assert result.exit_code == 1
     assert "identification.json does not exist. Run the trial without --again first." in result.output
@@ -48,6 +48,6 @@ def test_comparing_needs_a_first_trial(data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"many\np0\t2\n", b"\xff\xfe\n", b"9\np0\t2\n", b""])
 def test_a_malformed_list_of_people_is_refused(data: Path, content: bytes) -> None:
     (data / "lfw" / "peopleDevTest.txt").write_bytes(content)
-    result = run("identification", "--through", NOBODY_LISTENS, "--data", data)
+    result = run("identification", "--service", NOBODY_LISTENS, "--data", data)
     assert result.exit_code == 1
     assert "peopleDevTest.txt" in result.output

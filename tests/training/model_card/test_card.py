@@ -9,7 +9,7 @@ from training.data.errors import DataError
 from training.model_card.card import describe_bundle, fill_card
 from training.model_card.detector_section import describe_locator
 
-OTHER_PLACES = "<!-- figures: rows -->\n<!-- end -->\n<!-- figures: detector -->\n<!-- end -->\n"
+OTHER_PLACES = "<!-- figures: results -->\n<!-- end -->\n<!-- figures: detector -->\n<!-- end -->\n"
 LOCATOR = load_locator().metadata
 CARD = Path(__file__).parents[3] / "model" / "MODEL_CARD.md"
 
