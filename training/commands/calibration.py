@@ -63,7 +63,7 @@ def calibrate(
     if label_errors:
         calibration = with_label_errors(calibration, embeddings.without(label_errors).all_pairs(), label_errors)
     changes: dict[str, Any] = {"calibration": calibration, "detector": detector}
-    # The figures of the old evaluation were measured at the old thresholds; those of View 2 have thresholds of their own.
+    # The old evaluation was measured at the old thresholds; View 2 has thresholds of its own.
     view2 = (source.metadata.evaluation or {}).get("view2")
     changes["evaluation"] = {"view2": view2} if view2 and not photos else None
     if out:

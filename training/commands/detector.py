@@ -168,9 +168,7 @@ def draw(
     from training.detector.composites.drawing import draw_detections
 
     if len({photo.stem for photo in photos}) < len(photos):
-        raise DataError(
-            "Two photos have the same name, so one picture would overwrite the other. Draw them separately."
-        )
+        raise DataError("Two photos have the same name, so their pictures would, too. Draw them one after another.")
     opened = open_detector(DetectorKind(detector))
     for photo in photos:
         try:
