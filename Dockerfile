@@ -1,5 +1,4 @@
 # The CPU image: docker build -t facetwin .
-# With MTCNN as a second detector: --build-arg EXTRAS=[mtcnn]
 # The GPU image: docker build -t facetwin:gpu --build-arg TORCH_INDEX_URL= .   (PyPI's torch includes CUDA)
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
 

@@ -69,7 +69,7 @@ async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterato
     )
     metadata = bundle.metadata
     reader = PhotoReader(
-        await asyncio.to_thread(open_detector, settings.detector, device, settings.engine),
+        await asyncio.to_thread(open_detector, device, settings.engine),
         metadata.template_array,
         metadata.crop_size,
         settings.image_limits,

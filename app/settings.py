@@ -9,9 +9,8 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.gallery import POSTGRES_PREFIX, SQLITE_PREFIX
-from model.detector.factory import DetectorKind
 from model.encoder.bundle import Precision
-from model.images import PILLOW_MAX_PIXELS, ImageLimits
+from model.images import MAX_PIXELS, ImageLimits
 from model.runtime.forms import Engine
 from model.runtime.onnx_runtime import is_installed
 
@@ -35,9 +34,6 @@ class Settings(BaseSettings):
     engine: Engine = Field(
         Engine.TORCHSCRIPT, description="What may run the networks on a CPU. onnxruntime needs the extra `onnxruntime`."
     )
-    detector: DetectorKind = Field(
-        DetectorKind.LOCATOR, description="The face detector: facetwin's own, or MTCNN from the extra `mtcnn`."
-    )
     gallery_url: str = Field(
         "sqlite:///data/gallery.db", description="Where templates are stored: sqlite:///PATH or postgresql://..."
     )
@@ -48,7 +44,10 @@ class Settings(BaseSettings):
     allow_anonymous: bool = Field(False, description="Allow other machines to call the service without a key.")
     max_image_bytes: int = Field(ImageLimits.max_bytes, ge=1024, description="Largest photo, in bytes.")
     max_image_pixels: int = Field(
-        ImageLimits.max_pixels, ge=4096, le=PILLOW_MAX_PIXELS, description="Largest photo, in pixels."
+        ImageLimits.max_pixels,
+        ge=4096,
+        le=MAX_PIXELS,
+        description="Largest photo, in pixels; above 50 million only JPEG.",
     )
     workers: int = Field(1, ge=1, le=64, description="Number of processes. They share the gallery.")
     threads: int | None = Field(
@@ -80,13 +79,6 @@ class Settings(BaseSettings):
         if any(len(key.get_secret_value()) < 16 for key in keys):
             raise ValueError("a key has fewer than 16 characters; generate one with `openssl rand -hex 24`")
         return keys
-
-    @field_validator("detector")
-    @classmethod
-    def _check_detector_installed(cls, kind: DetectorKind) -> DetectorKind:
-        if kind is DetectorKind.MTCNN and find_spec("facenet_pytorch") is None:
-            raise ValueError("mtcnn is not installed; install it with `pip install 'facetwin[mtcnn]'`")
-        return kind
 
     @field_validator("engine")
     @classmethod

@@ -65,6 +65,8 @@ def align(image: Pixels, landmarks: NDArray[np.floating], template: NDArray[np.f
     block averaging first. Raises ValueError if all landmarks coincide.
     """
     landmarks = landmarks.astype(np.float64)
+    if float(np.ptp(landmarks, axis=0).max()) < 1 / SUBPIXEL_STEPS:
+        raise ValueError("the landmarks coincide, so they define no crop")
     linear = similarity_transform(template, landmarks)[:, :2]  # crop -> photo
     # Averaging whole blocks first avoids aliasing in large faces.
     factor = max(int(downscaling_factor(landmarks, template)), 1)

@@ -11,6 +11,7 @@ from model.runtime.forms import Choice
 
 # Left and right as in the image: in an upright face, the left eye has the smaller x.
 LANDMARKS: Final = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+MIRRORED_ORDER: Final = (1, 0, 2, 4, 3)  # the landmarks of a mirror image: left and right change places
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Face:
 
     box: NDArray[np.float32]  # (4,): left, top, right, bottom
     landmarks: NDArray[np.float32]  # (5, 2): x, y in the order of LANDMARKS
-    score: float  # 0..1, the detector's confidence
+    score: float  # 0..1, the chance that it is a face
     rotation: int = 0
 
     @property
@@ -38,7 +39,7 @@ class Face:
 
 
 class FaceDetector(Protocol):
-    """Detects upright faces."""
+    """Detects upright faces. `score` is the measured chance that it is a face."""
 
     @property
     def name(self) -> str:
@@ -65,6 +66,9 @@ class FaceDetector(Protocol):
         """The form in which its network runs, by size of the photo. Empty if it has only one form."""
         ...
 
-    def detect(self, image: Pixels) -> list[Face]:
-        """Returns every face in an RGB image, uint8 (H, W, 3), best score first."""
+    def detect(self, image: Pixels, reduced_by: int = 1) -> list[Face]:
+        """Returns every face in an RGB image, uint8 (H, W, 3), best score first, in pixels of the image.
+
+        `reduced_by`: the image has 1 / `reduced_by` of the photo's size, so that smaller faces count.
+        """
         ...

@@ -16,15 +16,15 @@ from model.errors import CorruptImage, EmptyImage, ImageTooLarge, UnsupportedIma
 
 Pixels = NDArray[np.uint8]
 
-# Pillow warns about larger images, and refuses those twice as large.
-PILLOW_MAX_PIXELS: Final = 89_478_485
+MAX_PIXELS: Final = 200_000_000  # the highest limit that can be set
+MAX_DECODED_PIXELS: Final = 50_331_648  # 8192 x 6144: larger photos must be JPEG, which is decoded at 1/2 or less
 
-# MPO, which phones write for several pictures in one JPEG, is opened as JPEG.
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "HEIF")
 FORMAT_NAMES: Final = "JPEG, PNG, WebP, BMP, TIFF, GIF or HEIC"
 
 # What Pillow's decoders raise for damaged files, besides OSError.
 _DECODER_ERRORS: Final = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
+_JPEG: Final = ("JPEG", "MPO")  # phones write MPO: several pictures in one JPEG, opened by the decoder of JPEG
 _MAGIC: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"II*\0", b"MM\0*", b"GIF8")
 
 
@@ -32,22 +32,25 @@ _MAGIC: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"II*\0", b"MM\0*", b"GIF8")
 class ImageLimits:
     """The largest image that is accepted. `max_pixels` is checked before any pixel is decoded.
 
-    Raises ValueError if a limit is not positive, or `max_pixels` exceeds PILLOW_MAX_PIXELS.
+    An image of more than MAX_DECODED_PIXELS is accepted only as JPEG, which can be decoded with fewer pixels. Raises
+    ValueError if a limit is not positive, or `max_pixels` exceeds MAX_PIXELS.
     """
 
     max_bytes: int = 20 * 1024 * 1024
-    max_pixels: int = 50_000_000
+    max_pixels: int = MAX_DECODED_PIXELS
 
     def __post_init__(self) -> None:
-        if not 0 < self.max_pixels <= PILLOW_MAX_PIXELS:
-            raise ValueError(f"max_pixels must lie in 1..{PILLOW_MAX_PIXELS}, not {self.max_pixels}")
+        if not 0 < self.max_pixels <= MAX_PIXELS:
+            raise ValueError(f"max_pixels must lie in 1..{MAX_PIXELS}, not {self.max_pixels}")
         if self.max_bytes <= 0:
             raise ValueError(f"max_bytes must be positive, not {self.max_bytes}")
 
 
 @functools.cache
-def _register_heif() -> None:
+def _set_up_pillow() -> None:
+    """Registers HEIC, and lifts Pillow's own limit on pixels: `ImageLimits` has the limit here."""
     pillow_heif.register_heif_opener()
+    Image.MAX_IMAGE_PIXELS = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,9 @@ class DecodedImage:
 
 
 def decode_image(data: bytes, limits: ImageLimits | None = None) -> Pixels:
-    """Decodes the first frame of an image file to upright RGB, uint8 (H, W, 3).
+    """Decodes the first frame of an image file to upright RGB, uint8 (H, W, 3), at full size.
+
+    A JPEG of more than MAX_DECODED_PIXELS is decoded at 1/2, 1/4 or 1/8 of its size.
 
     Applies the EXIF orientation, blends transparency with white, and scales 16-bit grey to 8 bits.
 
@@ -76,7 +81,8 @@ def decode_image(data: bytes, limits: ImageLimits | None = None) -> Pixels:
 def decode_scaled(data: bytes, limits: ImageLimits | None = None, min_pixels: int | None = None) -> DecodedImage:
     """Decodes like `decode_image`, but may decode a large JPEG at 1/2, 1/4 or 1/8 of its size, which is faster.
 
-    The result has at least `min_pixels` pixels if the photo does; None decodes at full size. Raises the same errors.
+    The result has at least `min_pixels` pixels if the photo does; None decodes at full size, or at the largest size
+    within MAX_DECODED_PIXELS. Raises the same errors.
     """
     limits = limits or ImageLimits()
     if not data:
@@ -85,7 +91,7 @@ def decode_scaled(data: bytes, limits: ImageLimits | None = None, min_pixels: in
         raise ImageTooLarge(
             f"The image has {len(data):,} bytes; at most {limits.max_bytes:,} are accepted. Send a smaller photo."
         )
-    _register_heif()
+    _set_up_pillow()
     image = _open(data)
     with image:
         width, height = image.size
@@ -94,9 +100,18 @@ def decode_scaled(data: bytes, limits: ImageLimits | None = None, min_pixels: in
                 f"The image has {width} x {height} pixels; at most {limits.max_pixels:,} are accepted. "
                 "Send a smaller photo."
             )
+        if width * height > MAX_DECODED_PIXELS:
+            if image.format not in _JPEG:
+                raise ImageTooLarge(
+                    f"The image has {width} x {height} pixels; a {image.format} may have at most "
+                    f"{MAX_DECODED_PIXELS:,}. Send it as JPEG, or send a smaller photo."
+                )
+            min_pixels = min_pixels or MAX_DECODED_PIXELS // 4
         try:
             image.seek(0)
-            scale = _draft(image, min_pixels) if min_pixels and image.format == "JPEG" else 1
+            scale = _draft(image, min_pixels) if min_pixels and image.format in _JPEG else 1
+            if image.size[0] * image.size[1] > MAX_DECODED_PIXELS:  # a JPEG that cannot be decoded with fewer pixels
+                raise ImageTooLarge("The JPEG has too many pixels for its encoding. Send a smaller photo.")
             image.load()
             upright = ImageOps.exif_transpose(image)
             if upright.size != image.size:
@@ -118,8 +133,6 @@ def _draft(image: Image.Image, min_pixels: int) -> int:
 def _open(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.DecompressionBombError as error:
-        raise ImageTooLarge("The image has far too many pixels. Send a smaller photo.") from error
     except UnidentifiedImageError as error:
         if data.startswith(_MAGIC):
             raise _corrupt() from error

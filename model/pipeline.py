@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from model.alignment import adapt_template, align, downscaling_factor
 from model.detector.orientation import detect_any_orientation
 from model.face import Face, FaceDetector
-from model.images import DecodedImage, ImageLimits, Pixels, decode_image, decode_scaled
+from model.images import DecodedImage, ImageLimits, Pixels, decode_scaled
 from model.quality import Quality, assess_quality
 from model.selection import FaceSelection, select_face
 
@@ -87,15 +87,16 @@ class PhotoReader:
         photo = decode_scaled(data, self._limits, self._min_pixels)
         decode_ms = _ms_since(start)
         start = time.perf_counter()
-        faces = detect_any_orientation(self.detector, photo.pixels)
+        faces = detect_any_orientation(self.detector, photo.pixels, photo.scale)
         return _Detection(data, self._limits, photo, faces, {"decode": decode_ms, "detect": _ms_since(start)})
 
     def _align(self, detection: "_Detection", face: Face) -> Pixels:
-        image = detection.photo.pixels
-        if detection.photo.scale > 1 and downscaling_factor(face.landmarks, self._template) < 1:
+        photo = detection.photo
+        if photo.scale > 1 and downscaling_factor(face.landmarks, self._template) < 1:
             # The face is small in the reduced photo: its crop needs the full resolution.
-            image, face = detection.full_resolution, face.scaled(detection.photo.scale)
-        return align(image, face.landmarks, self._template, self._size)
+            full = detection.full_resolution
+            photo, face = full, face.scaled(photo.scale / full.scale)
+        return align(photo.pixels, face.landmarks, self._template, self._size)
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,8 @@ class _Detection:
     timings_ms: Mapping[str, float]
 
     @cached_property
-    def full_resolution(self) -> Pixels:
-        return decode_image(self.data, self.limits)
+    def full_resolution(self) -> DecodedImage:
+        return decode_scaled(self.data, self.limits)
 
 
 def _ms_since(start: float) -> float:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from model.face import Face
 from model.images import Pixels
+from model.pose import Pose, estimate_pose
 
 # A photo below this quality gets a warning at enrollment.
 LOW_QUALITY: Final = 0.35
@@ -19,6 +20,7 @@ class Quality:
 
     score: float
     reasons: tuple[str, ...]
+    pose: Pose
 
 
 def assess_quality(face: Face, crop: Pixels) -> Quality:
@@ -27,7 +29,7 @@ def assess_quality(face: Face, crop: Pixels) -> Quality:
     middle = crop[side // 4 : side - side // 8, side // 5 : side - side // 5]  # brows to chin, without background
     grey = middle.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)  # (H, W)
     eye_distance = float(np.linalg.norm(face.landmarks[1] - face.landmarks[0]))
-    yaw = _nose_offset(face.landmarks)
+    pose = estimate_pose(face.landmarks)
     brightness = float(grey.mean())
     contrast = float(grey.std())
     sharpness = _mean_laplacian(grey)
@@ -39,10 +41,11 @@ def assess_quality(face: Face, crop: Pixels) -> Quality:
         "the photo is too dark": _ramp(brightness, 20, 70),
         "the photo is overexposed": _ramp(-brightness, -240, -200),
         "the face has too little contrast": _ramp(contrast, 6, 24),
-        "the face is turned away from the camera": _ramp(-yaw, -0.8, -0.25),
+        f"the face is turned away from the camera (yaw {pose.yaw:.0f} degrees)": _ramp(-abs(pose.yaw), -45, -15),
+        f"the face looks up or down (pitch {pose.pitch:.0f} degrees)": _ramp(-abs(pose.pitch), -60, -35),
     }
     reasons = tuple(reason for reason, score in aspects.items() if score < LOW_QUALITY)
-    return Quality(round(min(aspects.values()), 3), reasons)
+    return Quality(round(min(aspects.values()), 3), reasons, pose)
 
 
 def _ramp(value: float, worst: float, good: float) -> float:
@@ -54,15 +57,3 @@ def _mean_laplacian(grey: NDArray[np.float32]) -> float:
     """Returns the mean absolute Laplacian in grey levels, a measure of sharpness."""
     laplacian = 4 * grey[1:-1, 1:-1] - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]
     return float(np.abs(laplacian).mean())
-
-
-def _nose_offset(landmarks: NDArray[np.float32]) -> float:
-    """Returns the distance of the nose from the centre of eyes and mouth, along the line of the eyes, in half eye
-    distances: 0 for a frontal face, about 1 for a half profile."""
-    left, right, nose, mouth_left, mouth_right = landmarks.astype(np.float64)
-    across = right - left
-    distance = float(np.linalg.norm(across))
-    if distance < 1e-6:
-        return 1.0
-    middle = (left + right + mouth_left + mouth_right) / 4
-    return abs(float((nose - middle) @ across) / distance) / (distance / 2)

@@ -25,7 +25,7 @@ def select_face(faces: Sequence[Face], selection: FaceSelection, width: int, hei
     if not faces:
         raise NoFaceFound(
             "No face was found in any of four orientations. Send a photo in which the face is larger, sharper or less "
-            "turned away. It must be at least about 20 pixels wide."
+            "turned away. Its eyes must be at least about 20 pixels apart."
         )
     if selection is FaceSelection.SINGLE and len(faces) > 1:
         raise SeveralFaces(

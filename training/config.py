@@ -21,6 +21,7 @@ from pydantic.dataclasses import dataclass as checked
 CONFIGS: Final = Path(__file__).parent / "configs"
 STRICT: Final = ConfigDict(extra="forbid")
 T = TypeVar("T")
+CropDetector = Literal["service", "mtcnn"]
 Share = Annotated[float, Field(ge=0, le=1)]  # or a probability
 
 
@@ -49,13 +50,13 @@ class DataConfig:
 class CropConfig:
     """The crops that train. Sizes are in pixels.
 
-    `detector` finds their faces; its default, MTCNN, is what the first runs had. Calibration and evaluation always use
-    the detector of the service.
+    `detector` finds their faces: that of the service, or MTCNN, which the first runs had. Calibration and evaluation
+    always use the detector of the service.
     """
 
     size: PositiveInt  # of the crop that the encoder gets
     margin: NonNegativeInt  # on each side, for augmentation
-    detector: Literal["locator", "mtcnn"] = "mtcnn"
+    detector: CropDetector = "mtcnn"
 
     @property
     def stored_size(self) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.inference.workers import JobResult, Workers
-from app.verification.results import DetectedFace, FaceQuality
+from app.verification.results import DetectedFace, FacePose, FaceQuality
 from model.errors import PhotoError
 from model.face import Face
 from model.pipeline import AlignedFace, PhotoFaces, PhotoReader
@@ -71,6 +71,7 @@ def describe_face(face: Face, quality: Quality, faces_in_photo: int) -> Detected
         box=(left, top, right, bottom),
         landmarks=tuple((round(float(x), 1), round(float(y), 1)) for x, y in face.landmarks),
         detection_score=round(face.score, 4),
+        pose=FacePose(*(round(angle, 1) for angle in (quality.pose.yaw, quality.pose.pitch, quality.pose.roll))),
         quality=FaceQuality(quality.score, quality.reasons),
         rotation=face.rotation,
         faces_in_photo=faces_in_photo,

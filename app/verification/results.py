@@ -38,6 +38,15 @@ class FaceQuality:
 
 
 @dataclass(frozen=True)
+class FacePose:
+    """Angles in degrees, estimated from the landmarks; all are 0 for an upright frontal face."""
+
+    yaw: Annotated[float, Field(description="-90..90; positive: turned to the right of the photo.")]
+    pitch: Annotated[float, Field(description="-90..90; positive: looking up.")]
+    roll: Annotated[float, Field(description="-180..180; positive: tilted clockwise.")]
+
+
+@dataclass(frozen=True)
 class DetectedFace:
     """A face in pixels of the photo as sent, with its EXIF orientation applied."""
 
@@ -49,7 +58,8 @@ class DetectedFace:
         tuple[tuple[float, float], ...],
         Field(description="x, y of left eye, right eye, nose, left and right mouth corner."),
     ]
-    detection_score: float
+    detection_score: Annotated[float, Field(description="0..1, the measured chance that this is a face.")]
+    pose: FacePose
     quality: FaceQuality
     rotation: Annotated[
         int, Field(description="Degrees counter-clockwise by which the photo was turned to find the face.")

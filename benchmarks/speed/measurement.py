@@ -12,7 +12,7 @@ from benchmarks.service.throughput import measure_service
 from benchmarks.speed.face_recognition_peer import measure_face_recognition
 from benchmarks.speed.networks import measure_bf16, measure_gpu, measure_networks
 from benchmarks.speed.stages import measure_stages
-from model.detector.bundle import load_locator
+from model.detector.bundle import load_detector
 from model.encoder.bundle import Precision, find_bundle, load_bundle
 from model.runtime.processor import has_bf16, instruction_set, processor_name
 from training.data.lfw import find_data_folder, lfw_photo_source
@@ -24,14 +24,14 @@ PHOTOS: Final = 200
 def main(
     file: Path, seconds: Annotated[float, typer.Option(help="Length of each load on the service.")] = 10.0
 ) -> None:
-    bundle, locator = load_bundle(find_bundle("deploy")), load_locator()
+    bundle, detector = load_bundle(find_bundle("deploy")), load_detector()
     all_photos = find_photos(lfw_photo_source(find_data_folder()))
     photos = all_photos[:: len(all_photos) // PHOTOS]
     figures: dict[str, Any] = {
         "processor": processor_name(),
         "instruction_set": instruction_set(),
         "cores": count_cores(),
-        "networks": [row for threads in (1, count_cores()) for row in measure_networks(bundle, locator, threads)],
+        "networks": [row for threads in (1, count_cores()) for row in measure_networks(bundle, detector, threads)],
         "bf16": measure_bf16(bundle, 1),
     }
     if torch.cuda.is_available():

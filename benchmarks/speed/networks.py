@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from benchmarks.speed.timing import interleaved_median_seconds, median_seconds
-from model.detector.bundle import LocatorBundle, script_maps
+from model.detector.bundle import DetectorBundle, script_maps
 from model.encoder.bundle import MAX_CPU_BATCH, Bundle, Precision
 from model.runtime.forms import Engine
 from model.runtime.onnx_runtime import compile_onnx
@@ -17,7 +17,7 @@ from model.runtime.processor import has_bf16
 from model.runtime.torchscript import freeze
 
 BATCH_SIZES: Final = (1, 8, 32)
-DETECTOR_SIDE: Final = 128  # pixels, of the detector's first pass
+DETECTOR_SIDE: Final = 160  # pixels, of the search of a photo of up to 640 x 640
 
 
 def count_flops(module: torch.nn.Module, images: torch.Tensor) -> float:
@@ -29,20 +29,20 @@ def count_flops(module: torch.nn.Module, images: torch.Tensor) -> float:
     return float(counter.get_total_flops())
 
 
-def measure_networks(bundle: Bundle, locator: LocatorBundle, threads: int) -> list[dict[str, Any]]:
+def measure_networks(bundle: Bundle, detector: DetectorBundle, threads: int) -> list[dict[str, Any]]:
     """Measures the encoder and the detector's first pass: ms per image for each batch size and form."""
     torch.set_num_threads(threads)
     encoders = [replace(bundle, engine=engine) for engine in Engine]
-    detectors = [replace(locator, engine=engine) for engine in Engine]
+    detectors = [replace(detector, engine=engine) for engine in Engine]
     return [
         _measure_network("encoder", encoders, bundle.module, bundle.metadata.crop_size, threads),
-        _measure_network("detector", detectors, script_maps(locator), DETECTOR_SIDE, threads),
+        _measure_network("detector", detectors, script_maps(detector), DETECTOR_SIDE, threads),
     ]
 
 
 def _measure_network(
     name: str,
-    bundles: Sequence[Bundle] | Sequence[LocatorBundle],
+    bundles: Sequence[Bundle] | Sequence[DetectorBundle],
     module: torch.jit.ScriptModule,
     side: int,
     threads: int,
@@ -67,7 +67,7 @@ def _measure_network(
     return {"network": name, "threads": threads, "side": side, "rows": rows}
 
 
-def _run_as_served(bundle: Bundle | LocatorBundle, images: torch.Tensor) -> object:
+def _run_as_served(bundle: Bundle | DetectorBundle, images: torch.Tensor) -> object:
     """The encoder encodes at most MAX_CPU_BATCH faces at once; the detector reads a batch as it is."""
     parts = torch.split(images, MAX_CPU_BATCH) if isinstance(bundle, Bundle) else (images,)
     return [bundle.serving(part) for part in parts]

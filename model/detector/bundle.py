@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import AliasChoices, Field
 from torch import Tensor, nn
 
+from model.detector.layout import VALUES
 from model.images import Pixels
 from model.runtime.forms import Engine, FastestNetwork, Form, Network, choose_fastest, compile_forms
 from model.runtime.torchscript import (
@@ -27,28 +27,29 @@ from model.runtime.torchscript import (
     script,
 )
 
-SCHEMA: Final = 1
-LOCATOR: Final = ARTIFACTS / "detector" / "locator.pt"
-TOLERANCE: Final = 0.1  # of the golden faces: pixels, and hundredths of the score
-TIMED_SIZES: Final = ((128, 128), (480, 640))  # heights and widths for which the forms are timed
+SCHEMA: Final = 2
+DETECTOR: Final = ARTIFACTS / "detector" / "detector.pt"
+TOLERANCE: Final = 0.1  # of the golden faces: pixels, hundredths of the score, and the refiner's values
+GOLDEN_SCORE: Final = 0.5  # of the golden faces
+TIMED_SIZES: Final = ((128, 160), (768, 1024))  # heights and widths for which the forms are timed
 
 
 @dataclass(frozen=True)
-class LocatorMetadata:
+class DetectorMetadata:
     """What a detector needs to know about its weights. `evaluation` is None until it was measured."""
 
     schema: int
     name: str
     version: str
     detector_id: str
-    least_score: float  # 0..1: minimum score of a face
-    last_score: float  # 0..1: minimum score of the one large face that is returned if no face has `least_score`
+    candidate_score: float  # 0..1: minimum score of YuNet's candidates
+    least_score: float  # 0..1: minimum chance of a face, see `score_weights`
     sure_score: float  # see FaceDetector
     turned_score: float  # see FaceDetector
-    # Files of the first version call it `frame`.
-    reference_landmarks: Annotated[
-        tuple[tuple[float, float], ...], Field(validation_alias=AliasChoices("reference_landmarks", "frame"))
-    ]  # see FaceDetector
+    # The log-odds that a candidate is a face: a constant, and the weights of the logits of YuNet's score and of the
+    # refiner's answer; fitted on validation photos (training/detector/score_calibration.py).
+    score_weights: tuple[float, float, float]
+    reference_landmarks: tuple[tuple[float, float], ...]  # see FaceDetector
     architecture: Mapping[str, Any]
     training: Mapping[str, Any]  # config, command, data, licence, short history
     git_commit: str
@@ -74,11 +75,11 @@ class _Maps(nn.Module):
 
 
 @dataclass(frozen=True)
-class LocatorBundle:
+class DetectorBundle:
     """A loaded file. `module` is a scripted FaceFinder (model/detector/finder.py) on its device."""
 
     module: torch.jit.ScriptModule
-    metadata: LocatorMetadata
+    metadata: DetectorMetadata
     golden: Mapping[str, NDArray[Any]]  # photo uint8 (H, W, 3); faces float32 (F, 15)
     path: Path
     engine: Engine = Engine.TORCHSCRIPT
@@ -102,90 +103,113 @@ class LocatorBundle:
 
     @cached_property
     def _frozen(self) -> torch.jit.ScriptModule:
-        return freeze(self.module, ("faces",))
+        return freeze(self.module, ("candidates", "glance", "refine"))
 
-    def detect(self, images: Tensor, least_score: float) -> list[Tensor]:
-        """Detects the faces in RGB images, uint8 (B, H, W, 3) on any device.
+    def find_candidates(self, images: Tensor) -> list[Tensor]:
+        """Finds candidates in RGB images, uint8 (B, H, W, 3) on any device.
 
-        Returns the faces of each image, (F, 15) on this bundle's device, as FaceFinder.forward does. Several threads
-        may call it at once, after `serving` was read or `self_check` called once.
+        Returns those of each image, (F, 15) on this bundle's device, as FaceFinder.forward does. Several threads may
+        call it at once, after `serving` was read or `self_check` called once.
         """
-        return self._detect(self.serving, images, least_score)
+        return self._find(self.serving, images, self.metadata.candidate_score)
 
     @torch.inference_mode()
-    def _detect(self, network: Network, images: Tensor, least_score: float) -> list[Tensor]:
+    def glance(self, images: Tensor, landmarks: Tensor) -> Tensor:
+        """Refines landmarks (F, 10) on their image, uint8 (1, H, W, 3), coarsely: (F, 11), see FaceFinder.glance."""
+        values: Tensor = self._frozen.glance(images.to(self.device), landmarks.to(self.device))
+        return values
+
+    @torch.inference_mode()
+    def refine(self, crops: Tensor) -> Tensor:
+        """Looks at aligned crops, uint8 (F, S, S, 3), again: (F, 11) on this bundle's device, see FaceRefiner."""
+        values: Tensor = self._frozen.refine(crops.to(self.device))
+        return values
+
+    @torch.inference_mode()
+    def _find(self, network: Network, images: Tensor, least_score: float) -> list[Tensor]:
         images = images.to(self.device)
-        found: list[Tensor] = self._frozen.faces(images, list(network(images)), least_score)
+        found: list[Tensor] = self._frozen.candidates(list(network(images)), least_score)
         return found
 
     def self_check(self) -> None:
-        """Detects the faces in the golden photo on the module's device, in the form that serves.
+        """Runs the golden photo and crops on the module's device, in the form that serves.
 
-        Raises BundleError if they differ from the stored faces by more than TOLERANCE.
+        Raises BundleError if the results differ from the stored ones by more than TOLERANCE.
         """
         photo = torch.from_numpy(self.golden["photo"])[None]
         self._check(self.serving.form_for(photo), self.serving)
 
     def _check(self, form: Form, network: Network) -> None:
-        photo = torch.from_numpy(self.golden["photo"])[None]
+        photo, crops = (torch.from_numpy(self.golden[name]) for name in ("photo", "crops"))
         try:
-            (found,) = self._detect(network, photo, self.metadata.least_score)
+            (found,) = self._find(network, photo[None], GOLDEN_SCORE)
+            refined = self.refine(crops)
         except RuntimeError as error:
             raise BundleError(f"{self.path} cannot run on {self.device} ({form}): {error}") from error
-        faces, expected = found.cpu().numpy(), self.golden["faces"]
-        units = np.where(np.arange(expected.shape[1]) == 4, 0.01, 1.0)
-        if faces.shape != expected.shape or not (np.abs(faces - expected) <= TOLERANCE * units).all():
+        units = np.where(np.arange(VALUES) == 4, 0.01, 1.0)
+        if not (_agree(found, self.golden["faces"], units) and _agree(refined, self.golden["refined"], 1.0)):
             raise BundleError(
                 f"{self.path} does not reproduce its golden faces ({form}). Install the pinned torch version "
                 "(constraints.txt)."
             )
 
 
-def script_maps(bundle: LocatorBundle) -> torch.jit.ScriptModule:
+def _agree(found: Tensor, expected: NDArray[np.float32], units: NDArray[np.float64] | float) -> bool:
+    values = found.cpu().numpy()
+    return values.shape == expected.shape and bool((np.abs(values - expected) <= TOLERANCE * units).all())
+
+
+def script_maps(bundle: DetectorBundle) -> torch.jit.ScriptModule:
     """Scripts the part of the network that may run in several forms: RGB uint8 (B, H, W, 3) -> its three maps."""
     return script(_Maps(bundle.module))
 
 
-def create_locator(path: Path, network: nn.Module, metadata: LocatorMetadata, photo: Pixels) -> LocatorBundle:
-    """Scripts the network and writes it to `path` atomically, with its `detector_id` and the faces of the golden photo.
+def create_detector(
+    path: Path, network: nn.Module, metadata: DetectorMetadata, photo: Pixels, crops: Pixels
+) -> DetectorBundle:
+    """Scripts the network and writes it to `path` atomically, with its `detector_id` and the golden results.
 
-    `photo` is uint8 (H, W, 3). Raises ValueError if the network finds no face in it, since the file could not be
-    checked.
+    `photo` is uint8 (H, W, 3), `crops` uint8 (F, S, S, 3). Raises ValueError if the network finds no face in the photo,
+    since the file could not be checked.
     """
-    module = script(network.cpu())
+    module = script(network.cpu().eval())
     metadata = replace(metadata, detector_id=_compute_detector_id(module, metadata))
     with torch.inference_mode():
-        faces = module(torch.from_numpy(photo)[None], metadata.least_score)[0].numpy()
+        faces = module(torch.from_numpy(photo)[None], GOLDEN_SCORE)[0].numpy()
+        refined = module.refine(torch.from_numpy(crops)).numpy()
     if not len(faces):
         raise ValueError("the network finds no face in the golden photo; choose another photo")
-    return _save(LocatorBundle(module, metadata, {"photo": photo, "faces": faces}, path))
+    golden = {"photo": photo, "faces": faces, "crops": crops, "refined": refined}
+    return _save(DetectorBundle(module, metadata, golden, path))
 
 
-def update_evaluation(bundle: LocatorBundle, evaluation: Mapping[str, Any]) -> LocatorBundle:
+def update_evaluation(bundle: DetectorBundle, evaluation: Mapping[str, Any]) -> DetectorBundle:
     """Rewrites the same detector with another `evaluation`, atomically."""
     return _save(replace(bundle, metadata=replace(bundle.metadata, evaluation=evaluation)))
 
 
-def load_locator(path: Path = LOCATOR, device: str = "cpu", engine: Engine = Engine.TORCHSCRIPT) -> LocatorBundle:
+def load_detector(path: Path = DETECTOR, device: str = "cpu", engine: Engine = Engine.TORCHSCRIPT) -> DetectorBundle:
     """Loads a detector's file onto `device`.
 
     Raises BundleError if it is damaged or its weights do not match its `detector_id`.
     """
-    file = load_scripted(path, device, ("photo", "faces"))
-    metadata = parse_metadata(file, LocatorMetadata, SCHEMA, path)
+    file = load_scripted(path, device, ("photo", "faces", "crops", "refined"))
+    metadata = parse_metadata(file, DetectorMetadata, SCHEMA, path)
     if _compute_detector_id(file.module, metadata) != metadata.detector_id:
         raise BundleError(f"{path}: the weights do not match the detector_id in the metadata. Get the file again.")
-    return LocatorBundle(file.module, metadata, file.golden, path, engine)
+    return DetectorBundle(file.module, metadata, file.golden, path, engine)
 
 
-def _compute_detector_id(module: torch.jit.ScriptModule, metadata: LocatorMetadata) -> str:
-    scores = [metadata.least_score, metadata.last_score, metadata.sure_score, metadata.turned_score]
-    return compute_digest(
-        module.state_dict(), json.dumps([scores, [list(point) for point in metadata.reference_landmarks]])
-    )
+def _compute_detector_id(module: torch.jit.ScriptModule, metadata: DetectorMetadata) -> str:
+    numbers = [
+        [metadata.candidate_score, metadata.least_score, metadata.sure_score, metadata.turned_score],
+        list(metadata.score_weights),
+        [list(point) for point in metadata.reference_landmarks],
+    ]
+    return compute_digest(module.state_dict(), json.dumps(numbers))
 
 
-def _save(bundle: LocatorBundle) -> LocatorBundle:
+def _save(bundle: DetectorBundle) -> DetectorBundle:
     metadata = json.dumps(asdict(bundle.metadata), indent=1)
     save_scripted(bundle.path, ScriptedFile(bundle.module, metadata, bundle.golden))
     return bundle

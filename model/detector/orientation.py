@@ -7,14 +7,15 @@ from model.face import Face, FaceDetector
 from model.images import Pixels
 
 
-def detect_any_orientation(detector: FaceDetector, image: Pixels) -> list[Face]:
+def detect_any_orientation(detector: FaceDetector, image: Pixels, reduced_by: int = 1) -> list[Face]:
     """Detects faces in the image as given and, if no score reaches `detector.sure_score`, in the image rotated by 90,
     180 and 270 degrees: phones and scanners often lose the orientation.
 
-    `image`: RGB uint8 (H, W, 3). Returns the faces of the orientation with the best score, in coordinates of the image
-    as given, best score first. The rotated images count only from `detector.turned_score` on.
+    `image`: RGB uint8 (H, W, 3), decoded at 1 / `reduced_by` of the photo's size. Returns the faces of the orientation
+    with the best score, in coordinates of the image as given, best score first. The rotated images count only from
+    `detector.turned_score` on.
     """
-    faces = detector.detect(image)
+    faces = detector.detect(image, reduced_by)
     best = max((face.score for face in faces), default=0.0)
     if faces and best >= detector.sure_score:
         return faces
@@ -22,7 +23,7 @@ def detect_any_orientation(detector: FaceDetector, image: Pixels) -> list[Face]:
         # A copy: numpy calls a rotated image of one row contiguous, but its strides are negative, and torch refuses it.
         rotated = np.rot90(image, quarter_turns).copy()
         # Three more images are three more chances of a false positive, so the threshold is higher.
-        found = [face for face in detector.detect(rotated) if face.score >= detector.turned_score]
+        found = [face for face in detector.detect(rotated, reduced_by) if face.score >= detector.turned_score]
         if found and found[0].score > best:
             best = found[0].score
             faces = [_undo_rotation(face, quarter_turns, image.shape[1], image.shape[0]) for face in found]

@@ -16,7 +16,7 @@ def test_each_instance_counts_separately() -> None:
 
 def test_the_bundle_in_use_is_exported() -> None:
     metrics = Metrics()
-    metrics.set_bundle("deploy", "1", "abc", "locator-1", "cpu")
+    metrics.set_bundle("deploy", "1", "abc", "detector-2", "cpu")
     assert b'encoder_id="abc",name="deploy",version="1"} 1.0' in metrics.render()
 
 

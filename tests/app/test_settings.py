@@ -28,16 +28,6 @@ def test_variables_of_training_and_tests_are_accepted(monkeypatch: pytest.Monkey
     load_settings()
 
 
-def test_a_detector_that_is_not_installed_is_refused_with_the_command_to_install_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert load_settings(detector="mtcnn").detector == "mtcnn"
-    monkeypatch.setattr("app.settings.find_spec", lambda name: None)
-    assert load_settings().detector == "locator"
-    with pytest.raises(ValueError, match=r"facetwin\[mtcnn\]"):
-        load_settings(detector="mtcnn")
-
-
 def test_an_engine_that_is_not_installed_is_refused_with_the_command_to_install_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

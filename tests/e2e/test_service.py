@@ -6,11 +6,11 @@ from typing import Any
 
 import httpx
 import numpy as np
+import pytest
 from PIL import Image
 
 from app.settings import Settings
 from model.calibration import Calibration
-from model.detector.factory import DetectorKind
 from model.encoder.bundle import find_bundle, load_bundle
 from tests.support.fakes import encoded, landscape
 from tests.support.server import Server
@@ -45,7 +45,7 @@ def test_served_similarities_equal_those_computed_offline(
     calibration = bundle.metadata.calibration
     assert isinstance(calibration, Calibration)
 
-    served = CropConfig(bundle.metadata.crop_size, 16, DetectorKind.LOCATOR.value)
+    served = CropConfig(bundle.metadata.crop_size, 16, "service")
     faces = prepare_crops([lfw[name] for name in names], served, tmp_path, "lfw", workers=1)
     scored = embed_people(bundle, faces, frozenset(faces.people))
     service = ServiceClient(server.url, list(lfw.values()))
@@ -60,6 +60,24 @@ def test_served_similarities_equal_those_computed_offline(
 def test_a_landscape_has_no_face_in_any_orientation(server: Server) -> None:
     answer = server.post("/embed", {"image": encoded(landscape(), "JPEG")})
     assert (answer.status_code, answer.json()["code"]) == (422, "no_face_found")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (400, 1), (1, 400), (8, 8), (2000, 2), (3, 3000), (1000, 1), (1, 1000)])
+def test_a_photo_of_any_size_without_a_face_is_no_face_found(server: Server, size: tuple[int, int]) -> None:
+    answer = server.post("/embed", {"image": encoded(Image.new("RGB", size, (90, 120, 150)))})
+    assert (answer.status_code, answer.json()["code"]) == (422, "no_face_found")
+
+
+def test_detect_says_how_a_face_is_turned(server: Server, lfw: dict[str, Photo]) -> None:
+    upright = Image.open(io.BytesIO(lfw[FIRST].read()))
+    mirrored, tilted = upright.transpose(Image.Transpose.FLIP_LEFT_RIGHT), upright.rotate(-20, Image.Resampling.BICUBIC)
+    poses = []
+    for photo in (upright, mirrored, tilted):
+        (face,) = server.post("/detect", {"image": encoded(photo)}).json()["faces"]
+        assert face["detection_score"] > 0.95
+        poses.append(face["pose"])
+    assert poses[1]["yaw"] == pytest.approx(-poses[0]["yaw"], abs=5)
+    assert poses[2]["roll"] == pytest.approx(poses[0]["roll"] + 20, abs=4)
 
 
 def test_the_face_selection_decides_about_photos_of_two_people(server: Server, lfw: dict[str, Photo]) -> None:

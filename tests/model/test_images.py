@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from model.errors import CorruptImage, EmptyImage, ImageTooLarge, UnsupportedImage
-from model.images import ImageLimits, decode_image
+from model.images import MAX_DECODED_PIXELS, MAX_PIXELS, ImageLimits, decode_image, decode_scaled
 from tests.support.fakes import encoded
 from tests.support.pictures import png_of_size, two_colours
 
@@ -113,6 +113,60 @@ def test_rejects_more_bytes_than_the_limit() -> None:
         decode_image(b"x" * 101, ImageLimits(max_bytes=100))
 
 
-def test_limits_above_those_of_pillow_are_rejected() -> None:
-    with pytest.raises(ValueError, match="max_pixels"):
-        ImageLimits(max_pixels=10**9)
+@pytest.fixture(scope="module")
+def large_jpeg() -> bytes:
+    """A grey JPEG of 9000 x 6000 pixels, 54 million, light on the right."""
+    image = Image.new("L", (9000, 6000), 60)
+    image.paste(180, (6000, 0, 9000, 6000))
+    return encoded(image, "JPEG", quality=50)
+
+
+def test_a_jpeg_above_the_default_limit_is_rejected(large_jpeg: bytes) -> None:
+    with pytest.raises(ImageTooLarge, match="9000 x 6000 pixels; at most 50,331,648"):
+        decode_image(large_jpeg)
+
+
+def test_with_a_higher_limit_a_jpeg_is_decoded_at_half_its_size(large_jpeg: bytes) -> None:
+    image = decode_scaled(large_jpeg, ImageLimits(max_pixels=MAX_PIXELS))
+    assert (image.scale, image.width, image.height) == (2, 9000, 6000)
+    assert image.pixels.shape == (3000, 4500, 3)
+    assert image.pixels[1500, 1000, 0] < 70 < 170 < image.pixels[1500, 4000, 0]
+
+
+def test_a_higher_limit_still_decodes_as_small_as_asked_for(large_jpeg: bytes) -> None:
+    image = decode_scaled(large_jpeg, ImageLimits(max_pixels=MAX_PIXELS), min_pixels=100_000)
+    assert (image.scale, image.pixels.shape) == (8, (750, 1125, 3))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_with_a_higher_limit_other_formats_are_rejected_with_advice(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.images.MAX_DECODED_PIXELS", 2000)
+    with pytest.raises(ImageTooLarge, match=f"64 x 32 pixels; a {kind} may have at most 2,000. Send it as JPEG"):
+        decode_image(encoded(two_colours(), kind))
+
+
+def test_with_a_higher_limit_a_png_of_54_million_pixels_is_rejected_unread() -> None:
+    with pytest.raises(ImageTooLarge, match="Send it as JPEG"):
+        decode_image(png_of_size(9000, 6000), ImageLimits(max_pixels=MAX_PIXELS))
+
+
+def test_no_jpeg_needs_more_memory_than_the_decoded_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.images.MAX_DECODED_PIXELS", 24)  # an eighth of 64 x 32 has 32 pixels
+    with pytest.raises(ImageTooLarge, match="too many pixels"):
+        decode_image(encoded(two_colours(), "JPEG"))
+
+
+def test_several_pictures_in_one_jpeg_are_decoded_at_reduced_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.images.MAX_DECODED_PIXELS", 2000)
+    image = decode_scaled(encoded(two_colours(), "MPO", save_all=True, append_images=[two_colours()]))
+    assert (image.scale, image.pixels.shape) == (2, (16, 32, 3))
+
+
+def test_limits_beyond_the_highest_are_rejected() -> None:
+    assert ImageLimits().max_pixels == MAX_DECODED_PIXELS
+    assert ImageLimits(max_pixels=MAX_PIXELS).max_pixels == 200_000_000
+    for wrong in (MAX_PIXELS + 1, 0, -1):
+        with pytest.raises(ValueError, match="max_pixels"):
+            ImageLimits(max_pixels=wrong)
+    with pytest.raises(ValueError, match="max_bytes"):
+        ImageLimits(max_bytes=0)

@@ -17,10 +17,11 @@ class CentralFaceDetector(FakeDetector):
 
     def __init__(self, share: float) -> None:
         super().__init__()
-        self.share, self.sizes = share, list[tuple[int, int]]()
+        self.share, self.sizes, self.reductions = share, list[tuple[int, int]](), list[int]()
 
-    def detect(self, image: np.ndarray) -> list[Face]:
+    def detect(self, image: np.ndarray, reduced_by: int = 1) -> list[Face]:
         height, width = image.shape[:2]
+        self.reductions.append(reduced_by)
         self.sizes.append((width, height))
         side = self.share * width
         points = np.array(TEMPLATE, np.float32) / CROP * side + [(width - side) / 2, (height - side) / 2]
@@ -47,6 +48,7 @@ def read(photo: bytes, share: float) -> tuple[np.ndarray, Face, CentralFaceDetec
 def test_a_large_jpeg_is_decoded_at_reduced_size_and_reported_at_full_size(photo: bytes) -> None:
     _, face, detector = read(photo, 0.5)
     assert detector.sizes == [(1632, 1224)]
+    assert detector.reductions == [2]  # the detector knows that the photo is larger
     np.testing.assert_allclose(face.box, [816, 408, 2448, 2040])
     assert MIN_DECODED_PIXELS <= 1632 * 1224
 
@@ -60,7 +62,7 @@ def test_a_small_face_in_a_large_jpeg_is_cropped_at_full_resolution(photo: bytes
 def test_a_large_face_has_nearly_the_same_crop_at_reduced_size(photo: bytes) -> None:
     reduced, _, _ = read(photo, 0.5)
     full, _, detector = read(encoded(Image.fromarray(decode_image(photo)), "PNG", compress_level=1), 0.5)
-    assert detector.sizes == [SIZE]
+    assert (detector.sizes, detector.reductions) == ([SIZE], [1])
     np.testing.assert_allclose(reduced.astype(float), full, atol=5)
 
 
@@ -95,3 +97,18 @@ def test_decoding_at_full_resolution_uses_the_same_limits(photo: bytes) -> None:
         CentralFaceDetector(0.005), np.array(TEMPLATE), CROP, ImageLimits(max_bytes=2 * default.max_bytes)
     )
     assert reader.read(padded, FaceSelection.LARGEST).crop.shape == (CROP, CROP, 3)
+
+
+def test_a_photo_too_large_for_full_size_is_cropped_at_the_best_size(
+    photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.images.MAX_DECODED_PIXELS", 4_000_000)  # the photo has twice as many
+    share = CROP * 4 / SIZE[0]
+    aligned, detector = [], CentralFaceDetector(share)
+    for min_pixels in (None, 100_000):  # decoded at 1/2 and at 1/8
+        reader = PhotoReader(detector, np.array(TEMPLATE), CROP, ImageLimits(max_pixels=10_000_000), min_pixels)
+        aligned.append(reader.read(photo, FaceSelection.LARGEST))
+    assert detector.sizes == [(1632, 1224), (408, 306)]
+    assert detector.reductions == [2, 8]
+    np.testing.assert_allclose(aligned[0].face.box, aligned[1].face.box)
+    np.testing.assert_allclose(aligned[0].crop, aligned[1].crop, atol=2)

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from PIL import Image, ImageFilter
 
 from model.alignment import chip_template
@@ -7,13 +8,16 @@ from model.face import Face
 from model.pipeline import PhotoReader
 from model.quality import LOW_QUALITY, Quality, assess_quality
 from model.selection import FaceSelection
+from tests.support.faces import project_face
 from training.data.photos import Photo
 
 
-def face(scale: float = 1.5, nose_shift: float = 0.0) -> Face:
-    landmarks = chip_template(96).astype(np.float32) * scale
-    landmarks[2, 0] += nose_shift
-    return Face(np.zeros(4, np.float32), landmarks, 0.99)
+def face(scale: float = 1.5) -> Face:
+    return Face(np.zeros(4, np.float32), chip_template(96).astype(np.float32) * scale, 0.99)
+
+
+def turned_face(yaw: float, pitch: float, roll: float = 0.0) -> Face:
+    return Face(np.zeros(4, np.float32), project_face(yaw, pitch, roll).astype(np.float32), 0.99)
 
 
 def textured(mean: int = 128, spread: int = 60) -> np.ndarray:
@@ -52,8 +56,28 @@ def test_an_overexposed_face_is_reported() -> None:
     assert "the photo is overexposed" in assess_quality(face(), textured(mean=250, spread=30)).reasons
 
 
-def test_a_turned_face_is_reported() -> None:
-    assert "turned away" in only_reason(assess_quality(face(nose_shift=22), textured()))
+@pytest.mark.parametrize("yaw", [38, -38])
+def test_a_turned_face_is_reported_with_its_yaw(yaw: float) -> None:
+    quality = assess_quality(turned_face(yaw, 0), textured())
+    assert only_reason(quality) == f"the face is turned away from the camera (yaw {yaw} degrees)"
+
+
+@pytest.mark.parametrize("pitch", [55, -55])
+def test_a_face_that_looks_up_or_down_is_reported_with_its_pitch(pitch: float) -> None:
+    quality = assess_quality(turned_face(0, pitch), textured())
+    assert only_reason(quality) == f"the face looks up or down (pitch {pitch} degrees)"
+
+
+@pytest.mark.parametrize(("yaw", "pitch", "roll"), [(12, 0, 0), (-12, 10, 0), (0, -30, 0), (0, 0, 150)])
+def test_a_slightly_turned_or_tilted_face_has_no_reasons(yaw: float, pitch: float, roll: float) -> None:
+    quality = assess_quality(turned_face(yaw, pitch, roll), textured())
+    assert quality.reasons == ()
+    assert quality.score > 0.8
+
+
+def test_quality_contains_the_pose() -> None:
+    pose = assess_quality(turned_face(20, -10, 30), textured()).pose
+    np.testing.assert_allclose((pose.yaw, pose.pitch, pose.roll), (20, -10, 30), atol=0.01)
 
 
 def test_at_most_a_fifth_of_press_photos_have_low_quality(lfw: dict[str, Photo]) -> None:

@@ -33,7 +33,7 @@ class FakeDetector:
     def __init__(self, name: str = "fake-1") -> None:
         self.name = name
 
-    def detect(self, image: NDArray[np.uint8]) -> list[Face]:
+    def detect(self, image: NDArray[np.uint8], reduced_by: int = 1) -> list[Face]:
         height, width = image.shape[:2]
         if image.max() < 10:
             return []

@@ -35,14 +35,14 @@ def test_crops_of_replaced_photos_are_not_found(data: Path, tmp_path: Path) -> N
 
 
 def test_crops_of_another_detector_are_refused(data: Path, faces: PreparedFaces, tmp_path: Path) -> None:
-    config = replace(small_config(), crops=replace(small_config().crops, detector="locator"))
+    config = replace(small_config(), crops=replace(small_config().crops, detector="service"))
     experiment = Experiment(config, data, tmp_path)
     folder = experiment.crops_folder
     folder.mkdir(parents=True)
     np.save(folder / CROPS, faces.crops)
-    recipe = {"detector": "locator-0-00000000", "alignment": "none", "size": 32, "margin": 4}
+    recipe = {"detector": "detector-0-00000000", "alignment": "none", "size": 32, "margin": 4}
     write_index(folder, recipe, list(faces.names), {}, faces.landmarks.tolist())
-    with pytest.raises(DataError, match=r"made by locator-0-00000000.*training prepare"):
+    with pytest.raises(DataError, match=r"made by detector-0-00000000.*training prepare"):
         experiment.faces  # noqa: B018 - the property loads
 
 

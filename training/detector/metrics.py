@@ -1,6 +1,6 @@
 """Detection metrics against labels: recall, false positives, landmark error."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,8 +9,6 @@ import torch
 from numpy.typing import NDArray
 
 from model.detector.boxes import box_iou
-from model.images import Pixels
-from training.detector.pseudo_labels import LabelledPhotos
 
 MATCH_IOU: Final = 0.4  # a detection matches a label from this overlap on
 REQUIRED_SCORE: Final = 0.99  # labels from this score on must be found; recall counts them
@@ -27,11 +25,6 @@ class DetectionMetrics:
     false_positives: float  # per photo
     landmark_error: float  # median, in eye distances; NaN if no face was found
     landmark_error_95: float  # 95th percentile
-
-
-def measure(detect: Callable[[Pixels], Detections], labels: LabelledPhotos, least_score: float) -> DetectionMetrics:
-    """Runs `detect` over every photo and compares its faces, from `least_score` on, with the labels."""
-    return compare_with_labels([detect(labels.decode(row)) for row in range(len(labels))], labels.faces, least_score)
 
 
 def compare_with_labels(
@@ -52,7 +45,8 @@ def compare_with_labels(
         for row, label in match_faces(found, true):
             if true[label, 4] >= REQUIRED_SCORE:
                 hits += 1
-                errors.append(landmark_error(found[row], true[label]))
+                if np.isfinite(true[label, 5:]).all():  # some sets label boxes only
+                    errors.append(landmark_error(found[row], true[label]))
     return DetectionMetrics(
         photos=len(detections),
         faces=required,

@@ -1,9 +1,9 @@
-"""The photo sets that test the detector. None of them trains anything.
+"""The photo sets that test the detector. None of them trains or calibrates anything.
 
-Beside LFW's test people: whole photos of CelebA, All-Age-Faces, and the animals among one photo of each ImageNet class.
-docs/decisions/0012-a-single-pass-detector.md says where to find them.
+docs/training.md says where they come from. A set that is not there is left out, but for LFW.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,15 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.errors import DataError
-from training.data.photos import find_photos
+from training.data.photos import Photo, find_photos
+from training.detector.config import DetectorConfig
 from training.detector.pseudo_labels import FACE_VALUES, LabelledPhotos, pseudo_label
+from training.detector.splits import split_other_photos, without_labels
 
 # From the mean landmark to the sides of MTCNN's box, in units of the landmarks' spread: medians over LFW.
 BOX_EXTENT: Final = np.array([0.79, 1.17, 0.74, 0.86])
 # The points of All-Age-Faces, of 49, whose mean is each landmark: eye rims, tip of the nose, corners of the mouth.
 LANDMARK_POINTS: Final = ((19, 20, 21, 22, 23, 24), (25, 26, 27, 28, 29, 30), (13,), (31,), (37,))
 POINTS: Final = 49
-FIRST_OBJECT: Final = "n02666196"  # ImageNet's class ids are sorted: animals come first
+SMALLEST_BOX: Final = 44.0  # pixels a side of a face with 20 pixels between the eyes; smaller ones need not be found
+MTCNN_LABELS: Final = "MTCNN from 20 px on"
+NO_PEOPLE: Final = "no_people.txt"
 
 
 @dataclass(frozen=True)
@@ -32,37 +36,58 @@ class PhotoSet:
     labels: LabelledPhotos
 
 
-def load_photo_sets(lfw_test: LabelledPhotos, data: Path, build: Path) -> list[PhotoSet]:
-    """Returns LFW's test photos, then about a thousand photos of each other set.
+def load_photo_sets(lfw: LabelledPhotos, config: DetectorConfig, data: Path, build: Path) -> list[PhotoSet]:
+    """The sets with people that are in `data` or ./data; LFW, with MTCNN's labels, is always there.
 
-    CelebA gets pseudo-labels, which are kept below `build`. Raises DataError naming a folder or file that is missing.
+    CelebA gets pseudo-labels, which are kept below `build`. Raises DataError if a set is incomplete.
     """
-    celeba = tuple(find_photos(_find_folder(data, "celeba-wild"))[::6])
-    ages = _find_folder(data, "all-age-faces"), _find_folder(data, "all-age-faces-points")
-    animals = [photo for photo in find_photos(_find_folder(data, "imagenet-samples")) if photo.name < FIRST_OBJECT]
-    no_face = np.zeros((0, FACE_VALUES), np.float32)
-    celeba_labels = pseudo_label(celeba, build / "detector" / "celeba-pseudo-labels.json")
-    return [
-        PhotoSet("LFW, people of peopleDevTest", "MTCNN from 20 px on", lfw_test),
-        PhotoSet("CelebA, whole photos (every 6th)", "MTCNN from 20 px on", celeba_labels),
-        PhotoSet("All-Age-Faces (every 13th)", "the set's own points", load_annotated(*ages, every=13)),
-        PhotoSet("ImageNet, animals", "no faces", LabelledPhotos(tuple(animals), (no_face,) * len(animals))),
-    ]
+    sets = [PhotoSet("LFW", MTCNN_LABELS, lfw)]
+    if celeba := _find(data, "celeba-wild"):
+        photos = tuple(find_photos(celeba)[::3])
+        labels = pseudo_label(photos, build / "detector" / "celeba-pseudo-labels.json")
+        sets.append(PhotoSet("CelebA, whole photos (every 3rd)", MTCNN_LABELS, labels))
+    if (points := _find(data, "all-age-faces-points")) and _find(data, "all-age-faces"):
+        portraits = split_other_photos(config, data)["test"].faces[::3]
+        sets.append(
+            PhotoSet("All-Age-Faces (every 3rd of the test part)", "its own points", annotate(portraits, points))
+        )
+    if aflw := _find(data, "mtfl"):
+        sets += load_aflw(aflw)
+    if crowds := _find(data, "wider-val"):
+        sets.append(
+            PhotoSet(
+                "WIDER FACE, validation part (every 4th)", "its own boxes from 44 px on", load_boxes(crowds, every=4)
+            )
+        )
+    return sets
 
 
-def _find_folder(data: Path, name: str) -> Path:
-    for folder in (data / name, Path("data") / name):
-        if folder.is_dir():
-            return folder
-    raise DataError(
-        f"{Path('data') / name} does not exist. docs/decisions/0012-a-single-pass-detector.md says what belongs there."
-    )
+def load_faceless_sets(data: Path) -> list[PhotoSet]:
+    """The sets without people: every folder of `faceless` in `data` or ./data, without the photos that show somebody.
+
+    Raises DataError if there is none.
+    """
+    folder = _find(data, "faceless")
+    if folder is None:
+        raise DataError("data/faceless does not exist. docs/training.md says what belongs there.")
+    sets = []
+    for each in sorted(path for path in folder.iterdir() if path.is_dir()):
+        photos: Sequence[Photo] = find_photos(each)
+        if (each / NO_PEOPLE).is_file():
+            chosen = frozenset((each / NO_PEOPLE).read_text().split("\n"))
+            photos = [photo for photo in photos if photo.file.name in chosen]
+        sets.append(PhotoSet(each.name, "no people", without_labels(photos)))
+    return sets
 
 
-def load_annotated(photos: Path, points: Path, every: int) -> LabelledPhotos:
-    chosen = tuple(find_photos(photos)[::every])
-    faces = tuple(face_from_points(_load_points(points / f"{Path(each.name).stem}.txt"))[None] for each in chosen)
-    return LabelledPhotos(chosen, faces)
+def _find(data: Path, name: str) -> Path | None:
+    return next((folder for folder in (data / name, Path("data") / name) if folder.is_dir()), None)
+
+
+def annotate(photos: Sequence[Photo], points: Path) -> LabelledPhotos:
+    """Labels portraits of All-Age-Faces by the files of their points."""
+    faces = tuple(face_from_points(_load_points(points / f"{Path(each.name).stem}.txt"))[None] for each in photos)
+    return LabelledPhotos(tuple(photos), faces)
 
 
 def _load_points(path: Path) -> NDArray[np.float64]:
@@ -77,8 +102,78 @@ def _load_points(path: Path) -> NDArray[np.float64]:
 
 def face_from_points(points: NDArray[np.floating]) -> NDArray[np.float32]:
     """Converts the points of All-Age-Faces (49, 2) to a face of score 1, (FACE_VALUES,)."""
-    landmarks = np.array([points[list(each)].mean(axis=0) for each in LANDMARK_POINTS])
+    return face_from_landmarks(np.array([points[list(each)].mean(axis=0) for each in LANDMARK_POINTS]))
+
+
+def face_from_landmarks(landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
+    """A face of score 1, (FACE_VALUES,), with the box that MTCNN would draw around landmarks (5, 2)."""
     centre = landmarks.mean(axis=0)
     extent = BOX_EXTENT * np.sqrt(((landmarks - centre) ** 2).sum())
     box = np.concatenate([centre - extent[:2], centre + extent[2:]])
     return np.concatenate([box, [1.0], landmarks.ravel()]).astype(np.float32)
+
+
+def load_aflw(folder: Path) -> list[PhotoSet]:
+    """AFLW's part of MTFL (Zhang et al. 2014), with five points labelled by hand: all, and the fifth turned the most.
+
+    The list holds, for each photo, its name, five x and five y. How far a face is turned shows in the ratio of the
+    distance between the eyes to that from eyes to mouth.
+    """
+    photos, faces, ratios = [], [], []
+    for line in (folder / "new_testing.txt").read_text().splitlines():
+        try:
+            name, *numbers = line.split()
+            landmarks = np.array(numbers, np.float64).reshape(2, 5).T
+        except ValueError as error:
+            raise DataError(
+                f"{folder / 'new_testing.txt'}: a line should hold a name and ten numbers: {line}"
+            ) from error
+        photos.append(Photo(name, folder / name))
+        faces.append(face_from_landmarks(landmarks)[None])
+        left, right, _, *mouth = landmarks
+        height = float(np.linalg.norm((left + right - mouth[0] - mouth[1]) / 2))
+        ratios.append(float(np.linalg.norm(right - left)) / max(height, 1e-6))
+    turned = np.flatnonzero(np.array(ratios) <= np.quantile(ratios, 0.2))
+    everybody = LabelledPhotos(tuple(photos), tuple(faces))
+    some = LabelledPhotos(tuple(photos[row] for row in turned), tuple(faces[row] for row in turned))
+    truth = "five points by hand, photos of 80 px"
+    return [PhotoSet("AFLW", truth, everybody), PhotoSet("AFLW, the fifth turned most", truth, some)]
+
+
+def load_boxes(folder: Path, every: int = 1) -> LabelledPhotos:
+    """Photos with boxes in the format of WIDER FACE: name, number of faces, then left, top, width, height and flags.
+
+    Faces below SMALLEST_BOX, and those marked invalid or heavily occluded, may be found or not.
+    """
+    photos, faces = [], []
+    for name, rows in _read_boxes(folder / "labels.txt"):
+        labels = np.zeros((len(rows), FACE_VALUES), np.float32)
+        for label, (left, top, width, height, *flags) in zip(labels, rows, strict=True):
+            label[:4] = left, top, left + width, top + height
+            is_required = min(width, height) >= SMALLEST_BOX and not (len(flags) >= 5 and (flags[3] or flags[4] == 2))
+            label[4] = 1.0 if is_required else 0.5
+            label[5:] = np.nan  # no landmarks
+        file = folder / "images" / name
+        if file.is_file():
+            photos.append(Photo(name, file))
+            faces.append(labels[(labels[:, 2] > labels[:, 0]) & (labels[:, 3] > labels[:, 1])])
+    if not photos:
+        raise DataError(f"{folder} holds no photos of labels.txt.")
+    return LabelledPhotos(tuple(photos[::every]), tuple(faces[::every]))
+
+
+def _read_boxes(path: Path) -> list[tuple[str, list[list[float]]]]:
+    """The names of WIDER FACE's list and the numbers of their faces. Raises DataError if the list is malformed."""
+    lines, entries = path.read_text().splitlines(), []
+    row = 0
+    try:
+        while row < len(lines):
+            count = max(int(lines[row + 1]), 1)  # a photo without faces has one line of zeros
+            rows = [[float(number) for number in line.split()] for line in lines[row + 2 : row + 2 + count]]
+            if len(rows) < count or any(len(each) < 4 for each in rows):
+                raise ValueError("boxes are missing")
+            entries.append((lines[row], rows))
+            row += 2 + count
+    except (IndexError, ValueError) as error:
+        raise DataError(f"{path} is malformed after line {row}: {error}.") from error
+    return entries

@@ -1,4 +1,7 @@
-"""Pseudo-labels: the faces that MTCNN finds on whole photos. The locator learns from them and is compared with them."""
+"""Pseudo-labels: the faces that MTCNN finds on whole photos.
+
+The refiner learns from them, and detectors are compared with them.
+"""
 
 import json
 import multiprocessing
@@ -14,13 +17,15 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
-from model.detector.mtcnn import MtcnnDetector
 from model.errors import PhotoError
 from model.images import Pixels, decode_image
 from training.data.errors import DataError
+from training.data.mtcnn import MtcnnDetector
 from training.data.photos import Photo, hash_photos
 
 FACE_VALUES: Final = 15  # left, top, right, bottom, score, x and y of five landmarks
+
+NO_FACES: Final = np.zeros((0, FACE_VALUES), np.float32)
 
 Rows = list[list[float]]  # the faces of one photo, FACE_VALUES numbers each
 
@@ -46,6 +51,11 @@ class LabelledPhotos:
             return decode_image(self.photos[row].read())
         except PhotoError as error:
             raise DataError(f"{self.photos[row].name}: {error} Replace or remove the photo.") from error
+
+
+def lfw_labels_file(build: Path) -> Path:
+    """Where the labels of LFW's photos are kept."""
+    return build / "detector" / "lfw-pseudo-labels.json"
 
 
 def pseudo_label(photos: Sequence[Photo], target: Path, workers: int | None = None) -> LabelledPhotos:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.alignment import CHIP_SIZE, chip_template, similarity_transform
-from model.detector.bundle import LocatorBundle
-from model.detector.single_pass import SinglePassDetector
+from model.detector.bundle import DetectorBundle
+from model.detector.multi_scale import MultiScaleDetector
 from model.encoder.bundle import Bundle
 from model.errors import PhotoError
 from model.pipeline import PhotoReader
@@ -46,7 +46,7 @@ def scale_landmarks(landmarks: NDArray[np.float64], scale: float) -> NDArray[np.
 
 
 def measure_scales(
-    locator: LocatorBundle, bundle: Bundle, photos: Sequence[Photo], scales: Sequence[float]
+    shipped: DetectorBundle, bundle: Bundle, photos: Sequence[Photo], scales: Sequence[float]
 ) -> Iterator[tuple[float, PairScores]]:
     """Yields, for each scale of the detector's reference landmarks, the scores of all pairs of the photos.
 
@@ -54,7 +54,7 @@ def measure_scales(
     """
     metadata = bundle.metadata
     for scale in scales:
-        detector = SinglePassDetector(locator)
+        detector = MultiScaleDetector(shipped)
         detector.reference_landmarks = scale_landmarks(detector.reference_landmarks, scale)
         reader = PhotoReader(detector, metadata.template_array, metadata.crop_size)
         read = [_read(reader, photo) for photo in photos]

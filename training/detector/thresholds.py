@@ -1,40 +1,83 @@
-"""What the exported detector finds at each score threshold, on photos as they are and on turned ones."""
+"""What each threshold of the exported detector loses and lets through, and whether its chances hold."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
 
-from model.detector.bundle import LocatorBundle
-from model.detector.single_pass import SinglePassDetector
-from training.detector.metrics import compare_with_labels
-from training.detector.pseudo_labels import LabelledPhotos
-from training.detector.report import detect_rows
+from model.detector.bundle import DetectorBundle
+from model.detector.multi_scale import MultiScaleDetector
+from training.detector.config import DetectorConfig
+from training.detector.score_calibration import score_validation
+from training.detector.splits import load_labelled_split, split_other_photos, without_labels
 
-SCORES: Final = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
+SCORES: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
 @dataclass(frozen=True)
 class ThresholdMetrics:
-    """Detections from `score` on. A photo that is turned by 90, 180 or 270 degrees should show none."""
+    """Detections whose chance is at least `score`."""
 
     score: float
-    recall: float
-    false_positives: float  # per photo
-    photos_without_face: int
-    faces_on_turned_photos: float  # per photo
+    lost: float  # share of the photos of people on which nothing is found
+    false_faces: float  # per photo without people, tried in four orientations
+    on_turned: float  # faces per photo of people that is turned by 90, 180 or 270 degrees
 
 
-def measure_thresholds(locator: LocatorBundle, labels: LabelledPhotos) -> Iterator[ThresholdMetrics]:
-    """Yields the metrics for each of SCORES, which takes the place of the file's own threshold."""
-    photos = [labels.decode(row) for row in range(len(labels))]
+@dataclass(frozen=True)
+class ChanceBin:
+    """Candidates whose chance is in low..high, and the share of faces among them."""
+
+    low: float
+    high: float
+    candidates: int
+    faces: float
+
+
+def measure_thresholds(
+    bundle: DetectorBundle, config: DetectorConfig, data: Path, build: Path
+) -> Iterator[ThresholdMetrics]:
+    """Yields the metrics for each of SCORES on LFW's validation people (every 4th photo) and photos without people."""
+    low = replace(bundle.metadata, least_score=min(SCORES))
+    detector = MultiScaleDetector(replace(bundle, metadata=low))
+    people = load_labelled_split(config.people, data, build).validation
+    rows = range(0, len(people), 4)
+    upright, turned = [], []
+    for row in track(rows, "Photos of people"):
+        image = people.decode(row)
+        upright.append(_best(detector, image))
+        turned += [_best(detector, np.rot90(image, turns).copy()) for turns in (1, 2, 3)]
+    faceless = without_labels(split_other_photos(config, data)["validation"].no_faces)
+    false_scores: list[list[float]] = []
+    for row in track(range(len(faceless)), "Photos without people"):
+        image = faceless.decode(row)
+        images = [np.rot90(image, turns).copy() for turns in range(4)]
+        false_scores.append([face.score for each in images for face in detector.detect(each)])
     for score in SCORES:
-        detector = SinglePassDetector(replace(locator, metadata=replace(locator.metadata, least_score=score)))
-        upright = [detect_rows(detector, photo) for photo in photos]
-        turned = [detect_rows(detector, np.rot90(photo, turns)) for photo in photos for turns in (1, 2, 3)]
-        metrics = compare_with_labels(upright, labels.faces, score)
-        # A photo without any face from `score` on keeps one large face, which does not count here.
-        without_face = sum(not (faces[:, 4] >= score).any() for faces in upright)
-        on_turned = float(np.mean([(faces[:, 4] >= score).sum() for faces in turned]))
-        yield ThresholdMetrics(score, metrics.recall, metrics.false_positives, without_face, on_turned)
+        yield ThresholdMetrics(
+            score,
+            float(np.mean([best < score for best in upright])),
+            float(np.mean([sum(each >= score for each in found) for found in false_scores])),
+            float(np.mean([best >= score for best in turned])),
+        )
+
+
+def measure_chances(bundle: DetectorBundle, config: DetectorConfig, data: Path, build: Path) -> Iterator[ChanceBin]:
+    """Yields the share of faces among the validation candidates in ten bins of `detection_score`."""
+    split, other = load_labelled_split(config.people, data, build), split_other_photos(config, data)["validation"]
+    scored = score_validation(bundle, split.validation, without_labels(other.faces), without_labels(other.no_faces))
+    constant, yunet, refiner = bundle.metadata.score_weights
+    log_odds = constant + yunet * scored.yunet + refiner * scored.refiner
+    chances = 1 / (1 + np.exp(-np.clip(log_odds, -50, 50)))
+    for low in np.arange(10) / 10:
+        inside = (chances >= low) & (chances < low + 0.1 + (low > 0.85))
+        if inside.any():
+            yield ChanceBin(float(low), float(low + 0.1), int(inside.sum()), float(scored.is_face[inside].mean()))
+
+
+def _best(detector: MultiScaleDetector, image: NDArray[np.uint8]) -> float:
+    return max((face.score for face in detector.detect(image)), default=0.0)

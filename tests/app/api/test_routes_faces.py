@@ -152,5 +152,6 @@ def test_detect_returns_every_face_or_an_empty_list(client: TestClient) -> None:
     assert len(two["faces"]) == 2
     assert (two["width"], two["height"]) == (80, 40)
     assert two["faces"][0]["box"] == [0, 0, 40, 40]
+    assert two["faces"][0]["pose"] == pytest.approx({"yaw": 0, "pitch": 0, "roll": 0}, abs=10)
     none = client.post("/detect", files={"image": picture((0, 0, 0))})
     assert (none.status_code, none.json()["faces"]) == (200, [])

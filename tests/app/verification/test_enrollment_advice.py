@@ -5,15 +5,18 @@ from app.verification.enrollment_advice import (
     outlier_notices,
     quality_notices,
 )
+from model.pose import Pose
 from model.quality import Quality
+
+FRONTAL = Pose(0.0, 0.0, 0.0)
 
 
 def test_a_good_photo_gives_no_notice() -> None:
-    assert quality_notices(Quality(0.9, ())) == ()
+    assert quality_notices(Quality(0.9, (), FRONTAL)) == ()
 
 
 def test_a_poor_photo_gives_a_notice_with_every_reason() -> None:
-    (notice,) = quality_notices(Quality(0.1, ("the photo is too dark", "the face is small")))
+    (notice,) = quality_notices(Quality(0.1, ("the photo is too dark", "the face is small"), FRONTAL))
     assert notice.code == "low_quality"
     assert "the photo is too dark; the face is small" in notice.message
 
@@ -37,7 +40,7 @@ def test_the_first_template_of_an_identity_is_no_outlier() -> None:
 
 
 def test_other_detectors_are_named_in_order() -> None:
-    assert detector_notices(frozenset({"locator-1"}), "locator-1") == ()
-    (notice,) = detector_notices(frozenset({"mtcnn", "locator-1", "locator-0"}), "locator-1")
+    assert detector_notices(frozenset({"detector-2"}), "detector-2") == ()
+    (notice,) = detector_notices(frozenset({"locator-1", "detector-2", "detector-1"}), "detector-2")
     assert notice.code == "other_detector"
-    assert "locator-0, mtcnn" in notice.message
+    assert "detector-1, locator-1" in notice.message

@@ -1,40 +1,43 @@
-import zipfile
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 from model.alignment import CHIP_TEMPLATE
 from model.detector.bundle import (
     SCHEMA,
-    LocatorBundle,
-    LocatorMetadata,
-    create_locator,
-    load_locator,
+    DetectorBundle,
+    DetectorMetadata,
+    create_detector,
+    load_detector,
     script_maps,
     update_evaluation,
 )
-from model.detector.finder import FaceFinder
-from model.detector.landmark_refiner import LandmarkRefiner
-from model.detector.network import FaceLocator
+from model.detector.layout import CROP_SIZE
 from model.encoder.bundle import load_bundle, shipped_bundles
 from model.runtime.forms import Engine, Form
-from model.runtime.torchscript import BundleError, script
-from tests.support.networks import make_locator
+from model.runtime.torchscript import BundleError, ScriptedFile, save_scripted, script
+from tests.support.networks import make_finder
+from tests.support.pictures import random_photos
+
+PHOTO = random_photos(1, 64, 96)[0].numpy()
+CROPS = random_photos(2, CROP_SIZE, CROP_SIZE).numpy()
 
 
-def metadata() -> LocatorMetadata:
-    return LocatorMetadata(
+def metadata() -> DetectorMetadata:
+    return DetectorMetadata(
         schema=SCHEMA,
         name="small",
         version="0",
         detector_id="",
+        candidate_score=0.3,
         least_score=0.5,
-        last_score=0.4,
         sure_score=0.8,
         turned_score=0.6,
+        score_weights=(0.0, 1.0, 1.0),
         reference_landmarks=CHIP_TEMPLATE,
         architecture={},
         training={},
@@ -43,117 +46,154 @@ def metadata() -> LocatorMetadata:
     )
 
 
-def network(seed: int = 0) -> FaceFinder:
-    """Returns a network that detects faces everywhere."""
-    locator = make_locator(seed)
-    for head in (locator.fine_out, locator.middle_out, locator.coarse_out):
-        last = head[-1]
-        assert isinstance(last, torch.nn.Conv2d)
-        assert last.bias is not None
-        torch.nn.init.zeros_(last.bias)
-    return FaceFinder(locator, LandmarkRefiner(0.25))
-
-
-def photo() -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (64, 96, 3)).astype(np.uint8)
+def create(path: Path, seed: int = 0, **changes: Any) -> DetectorBundle:
+    return create_detector(path, make_finder(seed), replace(metadata(), **changes), PHOTO, CROPS)
 
 
 @pytest.fixture
-def bundle(tmp_path: Path) -> LocatorBundle:
-    return create_locator(tmp_path / "small.pt", network(), metadata(), photo())
+def bundle(tmp_path: Path) -> DetectorBundle:
+    return create(tmp_path / "small.pt")
 
 
-def test_load_restores_what_create_wrote(bundle: LocatorBundle) -> None:
-    loaded = load_locator(bundle.path)
+def test_load_restores_what_create_wrote(bundle: DetectorBundle) -> None:
+    loaded = load_detector(bundle.path)
     assert loaded.metadata == bundle.metadata
     assert loaded.metadata.full_name.startswith("small-0-")
+    assert len(loaded.golden["faces"]) > 0
     loaded.self_check()
 
 
-def test_load_reads_the_old_key_of_the_reference_landmarks(bundle: LocatorBundle, tmp_path: Path) -> None:
-    old = tmp_path / "old.pt"
-    with zipfile.ZipFile(bundle.path) as source, zipfile.ZipFile(old, "w") as target:
-        for name in source.namelist():
-            content = source.read(name)
-            if name.endswith("extra/metadata.json"):
-                content = content.replace(b'"reference_landmarks"', b'"frame"')
-                assert b'"frame"' in content
-            target.writestr(name, content)
-    assert load_locator(old).metadata == bundle.metadata
-
-
-def test_update_evaluation_keeps_the_detector_id(bundle: LocatorBundle) -> None:
+def test_update_evaluation_keeps_the_detector_id(bundle: DetectorBundle) -> None:
     update_evaluation(bundle, {"recall": 0.9})
-    loaded = load_locator(bundle.path)
+    loaded = load_detector(bundle.path)
     assert loaded.metadata.evaluation == {"recall": 0.9}
     assert loaded.metadata.detector_id == bundle.metadata.detector_id
 
 
 def test_detector_id_depends_on_weights_thresholds_and_reference_landmarks(
-    bundle: LocatorBundle, tmp_path: Path
+    bundle: DetectorBundle, tmp_path: Path
 ) -> None:
-    changed = [
-        (network(1), metadata()),
-        (network(), replace(metadata(), least_score=0.4)),
-        (network(), replace(metadata(), last_score=0.3)),
-        (network(), replace(metadata(), sure_score=0.7)),
-        (network(), replace(metadata(), turned_score=0.7)),
-        (network(), replace(metadata(), reference_landmarks=((1.0, 1.0), *CHIP_TEMPLATE[1:]))),
+    changes: list[dict[str, Any]] = [
+        {"candidate_score": 0.2},
+        {"least_score": 0.4},
+        {"sure_score": 0.7},
+        {"turned_score": 0.7},
+        {"score_weights": (0.0, 1.0, 2.0)},
+        {"reference_landmarks": ((1.0, 1.0), *CHIP_TEMPLATE[1:])},
     ]
-    others = [create_locator(tmp_path / f"{i}.pt", *each, photo()) for i, each in enumerate(changed)]
-    assert len({bundle.metadata.detector_id, *(each.metadata.detector_id for each in others)}) == 7
+    others = [create(tmp_path / f"{number}.pt", **each) for number, each in enumerate(changes)]
+    others.append(create(tmp_path / "seed.pt", seed=1))
+    assert len({each.metadata.detector_id for each in (bundle, *others)}) == 8
 
 
-def test_self_check_rejects_other_faces_than_the_golden_ones(bundle: LocatorBundle) -> None:
-    moved = replace(bundle, golden={**bundle.golden, "faces": bundle.golden["faces"] + 0.2})
+@pytest.mark.parametrize("name", ["yunet.first.weight", "refiner.last.weight", "refiner.body.0.0.weight"])
+def test_load_rejects_weights_that_differ_from_the_detector_id(bundle: DetectorBundle, name: str) -> None:
+    weights = bundle.module.state_dict()[name]
+    with torch.no_grad():
+        weights.view(-1)[0] += 1e-3
+    save_scripted(bundle.path, ScriptedFile(bundle.module, json.dumps(asdict(bundle.metadata)), bundle.golden))
+    with pytest.raises(BundleError, match="do not match the detector_id"):
+        load_detector(bundle.path)
+
+
+def test_load_rejects_a_threshold_that_differs_from_the_detector_id(bundle: DetectorBundle) -> None:
+    changed = json.dumps(asdict(replace(bundle.metadata, least_score=0.1)))
+    save_scripted(bundle.path, ScriptedFile(bundle.module, changed, bundle.golden))
+    with pytest.raises(BundleError, match="do not match the detector_id"):
+        load_detector(bundle.path)
+
+
+def test_load_rejects_a_truncated_file(bundle: DetectorBundle) -> None:
+    whole = bundle.path.read_bytes()
+    bundle.path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BundleError, match="cannot be read"):
+        load_detector(bundle.path)
+
+
+@pytest.mark.parametrize("name", ["yunet.first.weight", "refiner.last.weight"])
+def test_load_rejects_a_file_with_a_damaged_weight(bundle: DetectorBundle, name: str) -> None:
+    stored = bundle.module.state_dict()[name].contiguous().numpy().tobytes()
+    whole = bundle.path.read_bytes()
+    place = whole.index(stored)
+    bundle.path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+    with pytest.raises(BundleError):
+        load_detector(bundle.path)
+
+
+def test_load_rejects_another_schema(bundle: DetectorBundle) -> None:
+    changed = json.dumps(asdict(replace(bundle.metadata, schema=1)))
+    save_scripted(bundle.path, ScriptedFile(bundle.module, changed, bundle.golden))
+    with pytest.raises(BundleError, match="has schema 1"):
+        load_detector(bundle.path)
+
+
+@pytest.mark.parametrize("name", ["faces", "refined"])
+def test_self_check_rejects_other_results_than_the_golden_ones(bundle: DetectorBundle, name: str) -> None:
+    moved = replace(bundle, golden={**bundle.golden, name: bundle.golden[name] + 0.2})
     with pytest.raises(BundleError, match="does not reproduce"):
         moved.self_check()
-    fewer = replace(bundle, golden={**bundle.golden, "faces": bundle.golden["faces"][1:]})
+    fewer = replace(bundle, golden={**bundle.golden, name: bundle.golden[name][1:]})
     with pytest.raises(BundleError, match="does not reproduce"):
         fewer.self_check()
 
 
-def test_load_rejects_the_other_kind_of_bundle(bundle: LocatorBundle) -> None:
+def test_load_rejects_the_other_kind_of_bundle(bundle: DetectorBundle) -> None:
     with pytest.raises(BundleError, match="another kind of bundle"):
-        load_locator(next(iter(shipped_bundles().values())))
+        load_detector(next(iter(shipped_bundles().values())))
     with pytest.raises(BundleError, match="another kind of bundle"):
         load_bundle(bundle.path)
 
 
 def test_create_rejects_a_network_that_finds_no_face_in_the_golden_photo(tmp_path: Path) -> None:
+    finder = make_finder()
+    for head in (finder.yunet.fine_head, finder.yunet.middle_head, finder.yunet.coarse_head):
+        assert head.depthwise.bias is not None
+        torch.nn.init.constant_(head.depthwise.bias, -100.0)
     with pytest.raises(ValueError, match="golden photo"):
-        create_locator(
-            tmp_path / "untrained.pt", FaceFinder(FaceLocator(0.25), LandmarkRefiner(0.25)), metadata(), photo()
-        )
+        create_detector(tmp_path / "blind.pt", finder, metadata(), PHOTO, CROPS)
     assert not list(tmp_path.iterdir())
 
 
+def test_the_bundle_computes_what_the_network_does(bundle: DetectorBundle) -> None:
+    finder, photos = make_finder(), random_photos(2, 64, 96)
+    for found, expected in zip(bundle.find_candidates(photos), finder(photos, 0.3), strict=True):
+        assert len(expected) > 3
+        torch.testing.assert_close(found, expected, atol=1e-2, rtol=1e-3)
+    landmarks = finder(photos[:1], 0.3)[0][:3, 5:]
+    torch.testing.assert_close(
+        bundle.glance(photos[:1], landmarks), finder.glance(photos[:1], landmarks), atol=1e-2, rtol=1e-3
+    )
+    crops = torch.from_numpy(CROPS)
+    torch.testing.assert_close(bundle.refine(crops), finder.refine(crops), atol=1e-2, rtol=1e-3)
+
+
 def test_the_shipped_detector_passes_its_self_check() -> None:
-    load_locator().self_check()
+    load_detector().self_check()
 
 
-def test_onnx_runtime_detects_the_same_faces_as_torchscript() -> None:
+def test_onnx_runtime_finds_the_same_candidates_as_torchscript() -> None:
     pytest.importorskip("onnxruntime", reason="the extra onnxruntime is not installed")
-    images = torch.from_numpy(load_locator().golden["photo"])[None]
-    faces = load_locator().detect(images, 0.3)[0]
-    bundle = load_locator(engine=Engine.ONNXRUNTIME)
+    images = torch.from_numpy(load_detector().golden["photo"])[None]
+    (expected,) = load_detector().find_candidates(images)
+    bundle = load_detector(engine=Engine.ONNXRUNTIME)
     assert {form for choice in bundle.serving.choices for form in choice.milliseconds} == {
         Form.FROZEN,
         Form.ONNXRUNTIME,
     }
-    torch.testing.assert_close(bundle.detect(images, 0.3)[0], faces, atol=0.01, rtol=0)
+    torch.testing.assert_close(bundle.find_candidates(images)[0], expected, atol=0.01, rtol=0)
 
 
 def test_scripting_the_maps_leaves_the_network_on_its_device() -> None:
-    module = script(network().to("meta"))
-    script_maps(LocatorBundle(module, metadata(), {}, Path("none.pt")))
+    module = script(make_finder().to("meta"))
+    script_maps(DetectorBundle(module, metadata(), {}, Path("none.pt")))
     assert {parameter.device.type for parameter in module.parameters()} == {"meta"}
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 def test_on_a_gpu_the_detector_runs_there() -> None:
-    loaded = load_locator(device="cuda")
+    loaded = load_detector(device="cuda")
     loaded.self_check()
-    (faces,) = loaded.detect(torch.from_numpy(loaded.golden["photo"])[None], 0.3)
-    assert faces.device.type == "cuda"
+    photo, crops = (torch.from_numpy(loaded.golden[name]) for name in ("photo", "crops"))
+    (candidates,) = loaded.find_candidates(photo[None])
+    assert {candidates.device.type, loaded.refine(crops).device.type} == {"cuda"}
     assert {choice.form for choice in loaded.serving.choices} == {Form.FROZEN}

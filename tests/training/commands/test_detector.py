@@ -6,11 +6,15 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from model.detector.face_refiner import FaceRefiner
+from tests.support.training.detector_configs import small_detector_config
 from training.__main__ import app
-from training.commands.detector import parse_scales
+from training.commands.detector import parse_scales, print_history
 from training.data.errors import DataError
-from training.detector.config import LOCATOR_CONFIG
+from training.detector.config import DETECTOR_CONFIG
 from training.detector.export import make_golden_photo
+from training.optimization.checkpoint import TrainingState
+from training.optimization.distributed import ProcessGroup
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -27,7 +31,7 @@ def portrait(tmp_path: Path) -> Path:
 def test_the_help_names_the_commands() -> None:
     code, output = run("--help")
     assert code == 0
-    for command in ("show", "train", "landmarks", "scores", "export", "scales", "draw", "pictures", "report"):
+    for command in ("train", "export", "scores", "scales", "draw", "pictures", "report"):
         assert command in output
         assert run(command, "--help")[0] == 0
 
@@ -61,9 +65,17 @@ def test_faces_are_drawn_onto_photos(tmp_path: Path, portrait: Path) -> None:
     assert (tmp_path / "drawn" / f"{portrait.stem}.jpg").is_file()
 
 
-@pytest.mark.parametrize("command", ["show", "pictures"])
-def test_a_name_that_is_no_picture_is_refused_before_the_work(command: str, tmp_path: Path) -> None:
-    code, output = run(command, str(tmp_path / "sheet.txt"))
+def test_photos_of_one_name_are_refused_since_their_pictures_would_have_one_too(tmp_path: Path, portrait: Path) -> None:
+    twin = tmp_path / "portrait.jpg"
+    twin.write_bytes(portrait.read_bytes())
+    code, output = run("draw", str(portrait), str(twin), "--target", str(tmp_path / "drawn"))
+    assert code == 1
+    assert "same name" in output
+    assert not (tmp_path / "drawn").exists()
+
+
+def test_a_name_that_is_no_picture_is_refused_before_the_work(tmp_path: Path) -> None:
+    code, output = run("pictures", str(tmp_path / "sheet.txt"))
     assert code == 1
     assert "must end in .jpg" in output.replace("\n", " ")
 
@@ -77,7 +89,30 @@ def test_scales_are_positive_numbers() -> None:
 
 def test_a_config_with_an_impossible_value_is_refused_by_field(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.toml"
-    wrong.write_text(LOCATOR_CONFIG.read_text().replace("batch = 32", "batch = 0"))
+    wrong.write_text(DETECTOR_CONFIG.read_text().replace("batch = 192", "batch = 0"))
     code, output = run("train", "--config", str(wrong))
     assert code == 1
     assert "batch" in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("command", ["train", "export", "scores", "scales", "report"])
+def test_photos_that_are_missing_are_reported_with_what_to_do(command: str) -> None:
+    code, output = run(command)
+    assert code == 1
+    assert "LFW is not in" in output
+    assert "FACETWIN_DATA" in output
+
+
+def test_the_history_ends_with_the_place_of_the_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = small_detector_config()
+    run_folder = tmp_path / config.name
+    run_folder.mkdir()
+    state = TrainingState(FaceRefiner(config.width), config, ProcessGroup())
+    for score in (0.25, 0.5):
+        state.save_checkpoint({"score": score}, run_folder)
+    print_history(config, run_folder / "best.pt", "The title")
+    printed = capsys.readouterr().out
+    assert "The title" in printed
+    assert "0.25" in printed
+    assert str(run_folder / "best.pt") in printed

@@ -19,7 +19,7 @@ from training.data.crops import prepare_crops, prepare_folder
 from training.data.errors import DataError
 from training.data.photos import Photo, find_photos
 
-CONFIG = CropConfig(size=64, margin=8, detector="locator")
+CONFIG = CropConfig(size=64, margin=8, detector="service")
 BLACK = (0, 0, 0)  # without a face for the fake detector
 
 
@@ -44,7 +44,7 @@ class InProcessPool:
 @pytest.fixture
 def fake_detector(monkeypatch: pytest.MonkeyPatch) -> None:
     """Crops are prepared in this process, with a fake detector."""
-    monkeypatch.setattr(crops_module, "open_detector", lambda kind: FakeDetector())
+    monkeypatch.setattr(crops_module, "open_crop_detector", lambda kind: FakeDetector())
     monkeypatch.setattr(crops_module, "ProcessPoolExecutor", InProcessPool)
     monkeypatch.setattr(crops_module, "_detector", None)
     monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
@@ -117,7 +117,7 @@ def test_another_folder_of_the_same_name_does_not_reuse_crops(album: Path, tmp_p
 
 
 @pytest.mark.usefixtures("fake_detector")
-@pytest.mark.parametrize("config", [CropConfig(64, 4, "locator"), CropConfig(32, 8, "locator")])
+@pytest.mark.parametrize("config", [CropConfig(64, 4, "service"), CropConfig(32, 8, "service")])
 def test_other_crop_settings_do_not_reuse_crops(album: Path, tmp_path: Path, config: CropConfig) -> None:
     photos = find_photos(album)
     prepare_crops(photos, CONFIG, tmp_path, "album")
@@ -129,7 +129,7 @@ def test_another_version_of_the_detector_does_not_reuse_crops(
     album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepare_folder(album, 64, tmp_path / "build")
-    monkeypatch.setattr(crops_module, "open_detector", lambda kind: FakeDetector("fake-2"))
+    monkeypatch.setattr(crops_module, "open_crop_detector", lambda kind: FakeDetector("fake-2"))
     assert prepare_folder(album, 64, tmp_path / "build").detector == "fake-2"
 
 

@@ -1,12 +1,49 @@
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
+import torch
 
+from model.detector.bundle import DetectorBundle, load_detector
+from model.detector.yunet import YuNet
 from training.data.photos import Photo
 from training.detector.pseudo_labels import LabelledPhotos, pseudo_label
+from training.detector.yunet_weights import YUNET_FILE, load_yunet
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Small networks are faster on one thread, above all where other processes run."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
 def labelled(lfw: Mapping[str, Photo], tmp_path_factory: pytest.TempPathFactory) -> LabelledPhotos:
     """Six photos of LFW with pseudo-labels."""
     return pseudo_label(list(lfw.values())[:6], tmp_path_factory.mktemp("labels") / "labels.json", workers=1)
+
+
+@pytest.fixture(scope="session")
+def yunet_file(lfw_folder: Path) -> Path:
+    """OpenCV Zoo's file. Without it the test is skipped, or fails if FACETWIN_REQUIRE_DATA=1."""
+    file = lfw_folder / "weights" / YUNET_FILE
+    if not file.is_file():
+        if os.environ.get("FACETWIN_REQUIRE_DATA") == "1":
+            pytest.fail(f"{file} does not exist")
+        pytest.skip(f"{file} does not exist")
+    return file
+
+
+@pytest.fixture(scope="session")
+def yunet(yunet_file: Path) -> YuNet:
+    return load_yunet(yunet_file)
+
+
+@pytest.fixture(scope="session")
+def shipped() -> DetectorBundle:
+    """The shipped detector."""
+    return load_detector()

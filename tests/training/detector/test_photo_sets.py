@@ -4,9 +4,41 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.training.detector_configs import small_detector_config
 from training.data.errors import DataError
-from training.detector.photo_sets import LANDMARK_POINTS, face_from_points, load_annotated, load_photo_sets
+from training.data.photos import find_photos
+from training.detector.metrics import MATCHED_SCORE, REQUIRED_SCORE, compare_with_labels
+from training.detector.photo_sets import (
+    LANDMARK_POINTS,
+    annotate,
+    face_from_points,
+    load_aflw,
+    load_boxes,
+    load_faceless_sets,
+    load_photo_sets,
+)
 from training.detector.pseudo_labels import LabelledPhotos
+
+CONFIG = small_detector_config()
+WIDER_LABELS = """\
+0--Parade/crowd.jpg
+6
+10 20 50 60 0 0 0 0 0 0
+10 20 50 43 0 0 0 0 0 0
+10 20 50 60 0 0 0 1 0 0
+10 20 50 60 0 0 0 0 2 0
+10 20 44 44 2 1 1 0 1 1
+10 20 0 60 0 0 0 0 0 0
+0--Parade/empty.jpg
+0
+0 0 0 0 0 0 0 0 0 0
+1--Handshaking/missing.jpg
+1
+10 20 50 60 0 0 0 0 0 0
+1--Handshaking/pair.jpg
+1
+5 6 70 80 0 0 0 0 0 0
+"""
 
 
 def make_points(landmarks: list[list[int]]) -> np.ndarray:
@@ -14,6 +46,11 @@ def make_points(landmarks: list[list[int]]) -> np.ndarray:
     for landmark, rows in zip(landmarks, LANDMARK_POINTS, strict=True):
         points[list(rows)] = landmark
     return points
+
+
+def save_photo(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (20, 20)).save(path)
 
 
 def test_points_become_a_face_with_a_box() -> None:
@@ -30,17 +67,18 @@ def test_points_become_a_face_with_a_box() -> None:
 def annotated(tmp_path: Path) -> tuple[Path, Path]:
     """A folder with one photo, and a folder for its points."""
     photos, points = tmp_path / "photos", tmp_path / "points"
-    photos.mkdir()
+    save_photo(photos / "a.jpg")
     points.mkdir()
-    Image.new("RGB", (20, 20)).save(photos / "a.jpg")
     return photos, points
 
 
 def test_annotated_photos_get_the_face_of_their_points(annotated: tuple[Path, Path]) -> None:
     photos, points = annotated
-    np.savetxt(points / "a.txt", make_points([[10, 10], [16, 10], [13, 14], [10, 17], [15, 17]]))
-    labels = load_annotated(photos, points, every=1)
+    landmarks = [[10, 10], [16, 10], [13, 14], [10, 17], [15, 17]]
+    np.savetxt(points / "a.txt", make_points(landmarks))
+    labels = annotate(find_photos(photos), points)
     assert [faces.shape for faces in labels.faces] == [(1, 15)]
+    np.testing.assert_allclose(labels.faces[0][0, 5:].reshape(5, 2), landmarks)
 
 
 @pytest.mark.parametrize("content", [None, "", "left right", "1 2\n3 4"])
@@ -50,10 +88,102 @@ def test_points_that_are_missing_or_malformed_are_named(annotated: tuple[Path, P
     if content is not None:
         (points / "a.txt").write_text(content)
     with pytest.raises(DataError, match=r"a\.txt.*49 lines"):
-        load_annotated(photos, points, every=1)
+        annotate(find_photos(photos), points)
 
 
-def test_a_missing_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def aflw(tmp_path: Path) -> Path:
+    """Ten photos; the eyes are ever nearer, so the faces are turned ever more."""
+    folder = tmp_path / "mtfl"
+    lines = []
+    for number in range(10):
+        name = f"{number:04d}-image.jpg"
+        save_photo(folder / name)
+        x = [40 - (20 - number), 40 + (20 - number), 40, 32, 48]
+        lines.append(" ".join([name, *map(str, x), "30", "30", "45", "60", "60"]))
+    (folder / "new_testing.txt").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_the_faces_of_aflw_have_the_points_of_its_list(aflw: Path) -> None:
+    everybody, turned = load_aflw(aflw)
+    assert (len(everybody.labels), len(turned.labels)) == (10, 2)
+    first = everybody.labels.faces[0]
+    assert first.shape == (1, 15)
+    np.testing.assert_allclose(first[0, 5:].reshape(5, 2), [[20, 30], [60, 30], [40, 45], [32, 60], [48, 60]])
+    assert first[0, 4] >= REQUIRED_SCORE
+    assert everybody.labels.decode(0).shape == (20, 20, 3)
+    assert [photo.name for photo in turned.labels.photos] == ["0008-image.jpg", "0009-image.jpg"]
+    np.testing.assert_array_equal(turned.labels.faces[1], everybody.labels.faces[9])
+
+
+@pytest.fixture
+def crowds(tmp_path: Path) -> Path:
+    """Photos with labels as WIDER FACE has them; one photo is not there."""
+    folder = tmp_path / "wider-val"
+    for name in ("0--Parade/crowd.jpg", "0--Parade/empty.jpg", "1--Handshaking/pair.jpg"):
+        save_photo(folder / "images" / name)
+    (folder / "labels.txt").write_text(WIDER_LABELS)
+    return folder
+
+
+def test_boxes_are_read_for_the_photos_that_are_there(crowds: Path) -> None:
+    labels = load_boxes(crowds)
+    names = ["0--Parade/crowd.jpg", "0--Parade/empty.jpg", "1--Handshaking/pair.jpg"]
+    assert [photo.name for photo in labels.photos] == names
+    assert [len(faces) for faces in labels.faces] == [5, 0, 1]  # without the box that is empty
+    assert labels.faces[2][0, :4].tolist() == [5, 6, 75, 86]
+    assert labels.decode(2).shape == (20, 20, 3)
+
+
+def test_small_invalid_and_hidden_faces_need_not_be_found(crowds: Path) -> None:
+    crowd = load_boxes(crowds).faces[0]
+    assert (crowd[:, 4] >= REQUIRED_SCORE).tolist() == [True, False, False, False, True]
+    assert (crowd[:, 4] >= MATCHED_SCORE).all()  # but if they are, they are not false
+
+
+def test_boxes_have_no_landmarks_to_compare(crowds: Path) -> None:
+    faces = load_boxes(crowds).faces[2]
+    found = faces.copy()
+    found[:, 5:] = 40
+    metrics = compare_with_labels([found], [faces], 0.5)
+    assert (metrics.faces, metrics.recall, metrics.false_positives) == (1, 1, 0)
+    assert np.isnan(metrics.landmark_error)
+
+
+def test_boxes_without_photos_are_refused(crowds: Path) -> None:
+    for photo in crowds.glob("images/*/*"):
+        photo.unlink()
+    with pytest.raises(DataError, match="holds no photos"):
+        load_boxes(crowds)
+
+
+def test_photos_that_show_people_are_left_out_where_a_list_says_so(tmp_path: Path) -> None:
+    faceless = tmp_path / "faceless"
+    for name in ("walls/a.jpg", "walls/b.jpg", "walls/c.jpg", "pets/d.jpg", "pets/e.jpg"):
+        save_photo(faceless / name)
+    (faceless / "walls" / "no_people.txt").write_text("a.jpg\nc.jpg\n")
+    sets = load_faceless_sets(tmp_path)
+    assert [each.name for each in sets] == ["pets", "walls"]
+    shown = [[photo.file.name for photo in each.labels.photos] for each in sets]
+    assert shown == [["d.jpg", "e.jpg"], ["a.jpg", "c.jpg"]]
+    assert all(len(faces) == 0 for each in sets for faces in each.labels.faces)
+
+
+def test_photos_without_people_are_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match="celeba-wild does not exist"):
-        load_photo_sets(LabelledPhotos((), ()), tmp_path, tmp_path)
+    with pytest.raises(DataError, match="data/faceless does not exist"):
+        load_faceless_sets(tmp_path)
+    save_photo(tmp_path / "data" / "faceless" / "pets" / "a.jpg")  # ./data is looked into as well
+    assert [each.name for each in load_faceless_sets(tmp_path / "elsewhere")] == ["pets"]
+
+
+@pytest.mark.usefixtures("aflw", "crowds")
+def test_only_the_sets_that_are_there_are_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lfw = LabelledPhotos((), ())
+    names = [each.name for each in load_photo_sets(lfw, CONFIG, tmp_path, tmp_path)]
+    assert names[:3] == ["LFW", "AFLW", "AFLW, the fifth turned most"]
+    assert len(names) == 4
+    assert names[3].startswith("WIDER FACE")
+    assert [each.name for each in load_photo_sets(lfw, CONFIG, tmp_path / "nowhere", tmp_path)] == ["LFW"]

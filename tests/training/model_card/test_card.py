@@ -3,44 +3,46 @@ from pathlib import Path
 
 import pytest
 
-from model.detector.bundle import load_locator
+from model.detector.bundle import load_detector
 from model.encoder.bundle import find_bundle, load_bundle, shipped_bundles
+from tests.support.training.detector_reports import make_evaluation, make_metadata
 from training.data.errors import DataError
 from training.model_card.card import describe_bundle, fill_card
-from training.model_card.detector_section import describe_locator
 
 OTHER_PLACES = "<!-- figures: results -->\n<!-- end -->\n<!-- figures: detector -->\n<!-- end -->\n"
-LOCATOR = load_locator().metadata
+DETECTOR = make_metadata(make_evaluation())
 CARD = Path(__file__).parents[3] / "model" / "MODEL_CARD.md"
 
 
 def test_the_card_shows_the_figures_of_the_shipped_bundles() -> None:
     bundles = [load_bundle(path) for path in shipped_bundles().values()]
     assert bundles
-    assert fill_card(CARD.read_text(), bundles, LOCATOR) == CARD.read_text(), "run `python -m training card`"
+    assert fill_card(CARD.read_text(), bundles, load_detector().metadata) == CARD.read_text(), (
+        "run `python -m training card`"
+    )
 
 
 def test_only_the_places_of_the_given_bundles_change() -> None:
     bundle = load_bundle(find_bundle("lfw"))
     card = "before\n<!-- figures: lfw -->\nSTALE\n<!-- end -->\nbetween\n<!-- figures: other -->\nkept\n<!-- end -->\n"
     card = f"{card}{OTHER_PLACES}"
-    filled = fill_card(card, [bundle], LOCATOR)
+    filled = fill_card(card, [bundle], DETECTOR)
     assert filled.startswith("before\n<!-- figures: lfw -->\n| | |\n")
     assert "<!-- end -->\nbetween\n<!-- figures: other -->\nkept\n<!-- end -->\n" in filled
     assert "| `omniglot` |" in filled
     assert "STALE" not in filled
     assert bundle.metadata.encoder_id[:16] in filled
-    assert fill_card(filled, [bundle], LOCATOR) == filled
+    assert fill_card(filled, [bundle], DETECTOR) == filled
 
 
 def test_a_missing_place_and_missing_figures_are_refused() -> None:
     bundle = load_bundle(find_bundle("lfw"))
     with pytest.raises(DataError, match="no place for lfw"):
-        fill_card("nothing", [bundle], LOCATOR)
+        fill_card("nothing", [bundle], DETECTOR)
     with pytest.raises(DataError, match="not calibrated"):
         describe_bundle(replace(bundle.metadata, evaluation=None), "lfw.pt")
     with pytest.raises(DataError, match="not evaluated"):
-        describe_locator(replace(LOCATOR, evaluation=None))
+        fill_card(OTHER_PLACES, [], make_metadata(None))
 
 
 def test_intervals_of_the_fnmr_are_shown_where_they_were_measured() -> None:
