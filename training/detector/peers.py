@@ -111,7 +111,8 @@ def open_earlier(checkout: Path) -> Detect:
     process = subprocess.Popen(  # noqa: S603 - our own code, at a path that the caller chose
         [sys.executable, "-W", "ignore", "-c", _EARLIER_SCRIPT],
         cwd=checkout,
-        env={"PYTHONPATH": str(checkout)},
+        # One thread, as for the others: torch's threads get in each other's way on cores that are busy.
+        env={"PYTHONPATH": str(checkout), "OMP_NUM_THREADS": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,
@@ -140,8 +141,10 @@ def open_earlier(checkout: Path) -> Detect:
 def _stop(process: "subprocess.Popen[bytes]", errors: IO[bytes]) -> None:
     """Ends the process and closes what it used."""
     process.kill()
-    process.communicate()
-    errors.close()
+    process.wait()
+    for stream in (process.stdin, process.stdout, errors):
+        if stream is not None:
+            stream.close()
 
 
 def _failed(checkout: Path, errors: IO[bytes]) -> DataError:
