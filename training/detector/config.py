@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass as checked
 
 from training.config import CONFIGS, STRICT, AugmentationConfig, TrainingConfig, load_toml
 
-DETECTOR_CONFIG: Final = CONFIGS / "detector.toml"
+DETECTOR_CONFIG: Final = CONFIGS / "detector" / "detector.toml"
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
