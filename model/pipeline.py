@@ -16,7 +16,9 @@ from model.images import DecodedImage, ImageLimits, Pixels, decode_scaled
 from model.quality import Quality, assess_quality
 from model.selection import FaceSelection, select_face
 
-MIN_DECODED_PIXELS: Final = 1600 * 1200  # of a JPEG; more than any detector uses
+# Of a JPEG that is decoded with fewer pixels. The detector is told the factor, so that it still finds small faces: a
+# photo of up to 50 megapixels is decoded at 1/4 or more, at which the detector searches it (model/detector/levels.py).
+MIN_DECODED_PIXELS: Final = 1600 * 1200
 
 
 @dataclass(frozen=True)

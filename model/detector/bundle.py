@@ -31,6 +31,8 @@ SCHEMA: Final = 2
 DETECTOR: Final = ARTIFACTS / "detector" / "detector.pt"
 TOLERANCE: Final = 0.1  # of the golden faces: pixels, hundredths of the score, and the refiner's values
 GOLDEN_SCORE: Final = 0.5  # of the golden faces
+# A photo, uint8 (H, W, 3), its faces (F, 15) and these at a glance (F, 11); crops, uint8 (C, S, S, 3), refined (C, 11).
+GOLDEN: Final = ("photo", "faces", "glanced", "crops", "refined")
 TIMED_SIZES: Final = ((128, 160), (768, 1024))  # heights and widths for which the forms are timed
 
 
@@ -80,7 +82,7 @@ class DetectorBundle:
 
     module: torch.jit.ScriptModule
     metadata: DetectorMetadata
-    golden: Mapping[str, NDArray[Any]]  # photo uint8 (H, W, 3); faces float32 (F, 15)
+    golden: Mapping[str, NDArray[Any]]  # see GOLDEN
     path: Path
     engine: Engine = Engine.TORCHSCRIPT
 
@@ -143,11 +145,16 @@ class DetectorBundle:
         photo, crops = (torch.from_numpy(self.golden[name]) for name in ("photo", "crops"))
         try:
             (found,) = self._find(network, photo[None], GOLDEN_SCORE)
+            glanced = self.glance(photo[None], torch.from_numpy(self.golden["faces"])[:, 5:])
             refined = self.refine(crops)
         except RuntimeError as error:
             raise BundleError(f"{self.path} cannot run on {self.device} ({form}): {error}") from error
         units = np.where(np.arange(VALUES) == 4, 0.01, 1.0)
-        if not (_agree(found, self.golden["faces"], units) and _agree(refined, self.golden["refined"], 1.0)):
+        if not (
+            _agree(found, self.golden["faces"], units)
+            and _agree(glanced, self.golden["glanced"], 1.0)
+            and _agree(refined, self.golden["refined"], 1.0)
+        ):
             raise BundleError(
                 f"{self.path} does not reproduce its golden faces ({form}). Install the pinned torch version "
                 "(constraints.txt)."
@@ -176,10 +183,11 @@ def create_detector(
     metadata = replace(metadata, detector_id=_compute_detector_id(module, metadata))
     with torch.inference_mode():
         faces = module(torch.from_numpy(photo)[None], GOLDEN_SCORE)[0].numpy()
+        glanced = module.glance(torch.from_numpy(photo)[None], torch.from_numpy(faces[:, 5:])).numpy()
         refined = module.refine(torch.from_numpy(crops)).numpy()
     if not len(faces):
         raise ValueError("the network finds no face in the golden photo; choose another photo")
-    golden = {"photo": photo, "faces": faces, "crops": crops, "refined": refined}
+    golden = dict(zip(GOLDEN, (photo, faces, glanced, crops, refined), strict=True))
     return _save(DetectorBundle(module, metadata, golden, path))
 
 
@@ -193,7 +201,7 @@ def load_detector(path: Path = DETECTOR, device: str = "cpu", engine: Engine = E
 
     Raises BundleError if it is damaged or its weights do not match its `detector_id`.
     """
-    file = load_scripted(path, device, ("photo", "faces", "crops", "refined"))
+    file = load_scripted(path, device, GOLDEN)
     metadata = parse_metadata(file, DetectorMetadata, SCHEMA, path)
     if _compute_detector_id(file.module, metadata) != metadata.detector_id:
         raise BundleError(f"{path}: the weights do not match the detector_id in the metadata. Get the file again.")

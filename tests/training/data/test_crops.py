@@ -1,8 +1,5 @@
 import shutil
-from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +10,7 @@ from model.detector.factory import open_detector
 from model.pipeline import PhotoReader
 from model.selection import FaceSelection
 from tests.support.fakes import BLUE, GREEN, RED, FakeDetector, encoded, landscape, picture
+from tests.support.training.pools import InProcessPool
 from training.config import CropConfig
 from training.data import crops as crops_module
 from training.data.crops import prepare_crops, prepare_folder
@@ -21,24 +19,6 @@ from training.data.photos import Photo, find_photos
 
 CONFIG = CropConfig(size=64, margin=8, detector="service")
 BLACK = (0, 0, 0)  # without a face for the fake detector
-
-
-class InProcessPool:
-    """A ProcessPoolExecutor that runs its jobs at once, in this process."""
-
-    def __init__(self, *_: object, initializer: Callable[..., None], initargs: tuple[Any, ...], **__: object) -> None:
-        initializer(*initargs)
-
-    def __enter__(self) -> "InProcessPool":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def submit(self, function: Callable[..., object], *arguments: object) -> Future[object]:
-        future: Future[object] = Future()
-        future.set_result(function(*arguments))
-        return future
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -10,6 +9,7 @@ import torch
 from model.encoder.bundle import find_bundle, load_bundle
 from model.images import Pixels
 from tests.support.training.detections import NO_FACES, make_face
+from tests.support.training.pools import InProcessPool
 from training.config import CropConfig
 from training.data.photos import Photo
 from training.data.prepared_faces import PreparedFaces
@@ -165,24 +165,6 @@ def test_the_faces_found_in_a_crowd_are_counted() -> None:
     assert (crowd["width"], crowd["height"], crowd["faces"]) == CROWD
     assert set(shapes) == {(CROWD[1], CROWD[0], 3)}
     assert crowd["milliseconds"].keys() == {"all", "none"}
-
-
-class InProcessPool:
-    """A ProcessPoolExecutor that runs its jobs at once, in this process."""
-
-    def __init__(self, *_: object, **__: object) -> None:
-        pass
-
-    def __enter__(self) -> "InProcessPool":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def submit(self, function: Callable[..., object], *arguments: object) -> Future[object]:
-        future: Future[object] = Future()
-        future.set_result(function(*arguments))
-        return future
 
 
 def test_the_report_holds_every_part_of_every_peer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
