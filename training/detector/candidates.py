@@ -22,16 +22,19 @@ from training.data.errors import DataError
 from training.detector.metrics import pairwise_iou
 from training.detector.pseudo_labels import LabelledPhotos
 
+RULES: Final = 2  # the version of the rules below: candidates that were kept by other rules are collected again
 PATCH_TEMPLATE_SIZE: Final = 72  # pixels: the template in a patch is that of a crop of this size ...
 PATCH_MARGIN: Final = 30  # ... with these surroundings on each side
 PATCH_SIZE: Final = PATCH_TEMPLATE_SIZE + 2 * PATCH_MARGIN
 LEAST_SCORE: Final = 0.03  # of YuNet's candidates
 CERTAIN_LABEL: Final = 0.95  # score of a pseudo-label from which on it is a face
+LIKELY_LABEL: Final = 0.7  # score of a pseudo-label that is a face, without landmarks, if YuNet's score is at least ...
+LIKELY_CANDIDATE: Final = 0.5  # ... this
 DOUBTFUL_CANDIDATE: Final = 0.3  # an unlabelled candidate of this score is most likely a face that the labels lack ...
 CERTAIN_CANDIDATE: Final = 0.7  # ... and one of this score is taken for one, without landmarks
 MATCH_IOU: Final = 0.3
 APART_IOU: Final = 0.1  # a candidate that overlaps a label less than this is another thing
-WRONG_ANGLE: Final = 0.5  # eye distances between landmarks, from which on they are those of another angle
+WRONG_ANGLE: Final = 0.5  # spreads between landmarks, from which on they are those of another angle
 MOST_PER_PHOTO: Final = 4  # non-faces
 
 
@@ -102,15 +105,32 @@ def find_candidates(yunet: YuNet, image: Pixels, factor: int) -> NDArray[np.floa
 def _label_photo(yunet: YuNet, image: Pixels, labels: NDArray[np.float32], quarter_turns: int) -> Iterator[_Example]:
     for label in labels[labels[:, 4] >= CERTAIN_LABEL]:
         yield _make_example(image, label, True, has_landmarks=True)
-    found = find_candidates(yunet, image, base_factor(*image.shape[:2]))
-    overlap = pairwise_iou(found[:, :4], labels[:, :4]).max(axis=1, initial=0.0)
-    apart = overlap < APART_IOU
+    factor = base_factor(*image.shape[:2])
+    found = find_candidates(yunet, image, factor)
+    closer = find_candidates(yunet, image, factor // 2) if factor > 1 else found
+    for each in _unlabelled_faces(np.concatenate([closer, found]), labels):
+        yield _make_example(image, each, True)
+    # Neither MTCNN nor YuNet, at either resolution, takes a negative for a face.
+    faces = np.concatenate([labels[:, :4], closer[closer[:, 4] >= DOUBTFUL_CANDIDATE, :4]])
+    apart = pairwise_iou(found[:, :4], faces).max(axis=1, initial=0.0) < APART_IOU
     for each in found[apart & (found[:, 4] < DOUBTFUL_CANDIDATE)][:MOST_PER_PHOTO]:
         yield _make_example(image, each, False)
-    for each in found[apart & (found[:, 4] >= CERTAIN_CANDIDATE)]:
-        yield _make_example(image, each, True)
     if quarter_turns:
         yield from _label_rotated(yunet, image, labels, quarter_turns)
+
+
+def _unlabelled_faces(candidates: NDArray[np.float32], labels: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """The hard faces: those that MTCNN missed or doubted and YuNet found. Each face is given once."""
+    known = labels[labels[:, 4] >= CERTAIN_LABEL, :4]
+    likely = labels[(labels[:, 4] >= LIKELY_LABEL) & (labels[:, 4] < CERTAIN_LABEL), :4]
+    faces: list[NDArray[np.float32]] = []
+    for each in candidates[np.argsort(-candidates[:, 4], kind="stable")]:
+        box = each[None, :4]
+        least = LIKELY_CANDIDATE if (pairwise_iou(box, likely) >= MATCH_IOU).any() else CERTAIN_CANDIDATE
+        others = np.concatenate([known, *(face[None, :4] for face in faces)])
+        if each[4] >= least and not (pairwise_iou(box, others) >= APART_IOU).any():
+            faces.append(each)
+    return faces
 
 
 def _label_rotated(yunet: YuNet, image: Pixels, labels: NDArray[np.float32], quarter_turns: int) -> Iterator[_Example]:
@@ -123,9 +143,10 @@ def _label_rotated(yunet: YuNet, image: Pixels, labels: NDArray[np.float32], qua
         landmarks = each[5:].reshape(5, 2)
         for label in labels:
             true = (label[5:].reshape(5, 2) - centre) @ linear.T + np.array(rotated.shape[1::-1]) / 2
-            eye_distance = float(np.linalg.norm(true[1] - true[0])) + 1e-6
-            near = np.linalg.norm(landmarks.mean(axis=0) - true.mean(axis=0)) < eye_distance
-            if near and np.linalg.norm(landmarks - true, axis=1).mean() > WRONG_ANGLE * eye_distance:
+            # The spread is near the eye distance of a frontal face, and in profile, too.
+            spread = float(np.linalg.norm(true - true.mean(axis=0), axis=1).mean()) + 1e-6
+            near = np.linalg.norm(landmarks.mean(axis=0) - true.mean(axis=0)) < spread
+            if near and np.linalg.norm(landmarks - true, axis=1).mean() > WRONG_ANGLE * spread:
                 yield _make_example(rotated, each, False)
 
 

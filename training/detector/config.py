@@ -25,12 +25,14 @@ class SplitConfig:
 class OtherPhotosConfig:
     """Folders of photos below the data folder, beside LFW.
 
-    `faces`: portraits, each the photo of one person. `no_faces`: photos without people. `validation_share` of each
-    validate, chosen by a hash of the file's name; `test_share` of the portraits are left to the reports.
+    `faces`: portraits, each the photo of one person. `no_faces`: photos without people, but for those that the file
+    `with_people`, beside the config, lists. `validation_share` of each validate, chosen by a hash of the file's name;
+    `test_share` of the portraits are left to the reports.
     """
 
     faces: tuple[str, ...]
     no_faces: tuple[str, ...]
+    with_people: str
     validation_share: Share
     test_share: Share
 
@@ -77,7 +79,8 @@ class DetectorConfig:
     """The training and export of the detector: YuNet's weights as they come, and a refiner that is trained.
 
     `yunet`: its file below the data folder. `width` scales the refiner's channels. `face_weight`: the weight of the
-    answer 'is it a face?' in the loss, beside the landmarks.
+    answer 'is it a face?' in the loss, beside the landmarks. `hard_share`: of the faces of a batch, the share that
+    MTCNN missed or doubted, or that other portraits show; they have no landmarks.
     """
 
     name: str
@@ -87,6 +90,7 @@ class DetectorConfig:
     photos: OtherPhotosConfig
     width: PositiveFloat
     face_weight: PositiveFloat
+    hard_share: Share
     guess: GuessConfig
     augmentation: AugmentationConfig
     training: TrainingConfig

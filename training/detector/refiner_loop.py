@@ -54,13 +54,20 @@ def train_refiner(config: DetectorConfig, training: Candidates, validation: Cand
     torch.manual_seed(config.training.seed)
     refiner, sampler = FaceRefiner(config.width).to(device), CropSampler().to(device)
     loop = TrainingLoop(refiner, config, run, device)
-    faces, others = (torch.from_numpy(np.flatnonzero(each)) for each in (training.is_face, ~training.is_face))
+    easy, hard = training.has_landmarks, training.is_face & ~training.has_landmarks
+    groups = [torch.from_numpy(np.flatnonzero(each)) for each in (easy, hard, ~training.is_face)]
     patches, landmarks = torch.from_numpy(training.patches), torch.from_numpy(training.landmarks)
     known = torch.from_numpy(training.has_landmarks)
-    half = config.batch // 2
+    shares = split_batch(config.batch, config.hard_share if len(groups[1]) else 0.0)
 
     def compute_loss(step: int, generator: torch.Generator) -> Tensor:
-        chosen = torch.cat([rows[torch.randint(len(rows), (half,), generator=generator)] for rows in (faces, others)])
+        chosen = torch.cat(
+            [
+                rows[torch.randint(len(rows), (count,), generator=generator)]
+                for rows, count in zip(groups, shares, strict=True)
+                if count
+            ]
+        )
         batch = make_batch(patches[chosen].to(device), landmarks[chosen].to(device), config.guess, generator)
         inputs = sampler(batch.pixels, batch.initial)
         inputs = augment_photometric(inputs, config.augmentation, generator)
@@ -70,13 +77,21 @@ def train_refiner(config: DetectorConfig, training: Candidates, validation: Cand
         is_known = known[chosen].to(device)
         error = batch.error(sampler.to_photo(values[:, :-1], batch.initial))[is_known]
         landmark_loss = F.smooth_l1_loss(error, torch.zeros_like(error), beta=SMOOTH_L1_BETA)
-        truth = torch.cat([torch.ones(half), torch.zeros(half)]).to(device)
+        truth = torch.ones(len(chosen), device=device)
+        truth[-shares[2] :] = 0.0
         return landmark_loss + config.face_weight * F.binary_cross_entropy_with_logits(values[:, -1], truth)
 
     def validate_averaged(averaged: FaceRefiner) -> dict[str, float]:
         return validate(averaged, sampler, validation, config.guess, device)
 
     return loop.run(compute_loss, validate_averaged, config.batch)
+
+
+def split_batch(batch: int, hard_share: float) -> tuple[int, int, int]:
+    """How many examples of a batch are faces with landmarks, faces without, and non-faces, which are a half."""
+    faces = batch // 2
+    hard = round(faces * hard_share)
+    return faces - hard, hard, batch - faces
 
 
 def make_batch(crops: Tensor, landmarks: Tensor, config: GuessConfig, generator: torch.Generator) -> RefinerBatch:

@@ -9,8 +9,8 @@ from training.data.errors import DataError
 from training.data.lfw import lfw_photo_source, read_people
 from training.data.photos import Photo, find_photos, hash_photos
 from training.data.splits import Split, hash_fraction
-from training.detector.candidates import Candidates, collect_candidates, load_candidates
-from training.detector.config import DetectorConfig, SplitConfig
+from training.detector.candidates import RULES, Candidates, collect_candidates, load_candidates
+from training.detector.config import DETECTOR_CONFIG, DetectorConfig, SplitConfig
 from training.detector.pseudo_labels import NO_FACES, LabelledPhotos, lfw_labels_file, pseudo_label
 from training.detector.yunet_weights import load_yunet
 
@@ -74,18 +74,28 @@ def find_folder(data: Path, name: str) -> Path:
 def split_other_photos(config: DetectorConfig, data: Path) -> dict[str, OtherPhotos]:
     """The portraits and the photos without people of each part: training, validation, test.
 
-    Raises DataError naming a folder that is missing.
+    Raises DataError naming a folder, or the list of photos to leave out, that is missing.
     """
     shares = config.photos
+    with_people = _read_names(DETECTOR_CONFIG.with_name(shares.with_people))
     chosen: dict[str, tuple[list[Photo], list[Photo]]] = {part: ([], []) for part in ("training", "validation", "test")}
     for kind, names in enumerate((shares.faces, shares.no_faces)):
         test_share = shares.test_share if kind == 0 else 0.0
         for photo in (photo for name in names for photo in find_photos(find_folder(data, name))):
+            if kind == 1 and photo.name in with_people:
+                continue
             place = hash_fraction(photo.name)
             validation_end = test_share + shares.validation_share * (1 - test_share)
             part = "test" if place < test_share else "validation" if place < validation_end else "training"
             chosen[part][kind].append(photo)
     return {part: OtherPhotos(tuple(faces), tuple(no_faces)) for part, (faces, no_faces) in chosen.items()}
+
+
+def _read_names(path: Path) -> frozenset[str]:
+    try:
+        return frozenset(path.read_text().split())
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}. It should list photos, one a line.") from error
 
 
 def load_candidates_of(config: DetectorConfig, part: str, data: Path, build: Path) -> Candidates:
@@ -94,7 +104,7 @@ def load_candidates_of(config: DetectorConfig, part: str, data: Path, build: Pat
     people: LabelledPhotos = getattr(labelled, part)
     other = split_other_photos(config, data)[part]
     content = hash_photos([*people.photos, *other.faces, *other.no_faces])
-    target = build / "detector" / f"candidates-{part}-{content[:16]}.npz"
+    target = build / "detector" / f"candidates-{part}-rules-{RULES}-{content[:16]}.npz"
     if not target.is_file():
         network = load_yunet(data / config.yunet)
         collect_candidates(network, people, without_labels(other.faces), without_labels(other.no_faces)).save(target)

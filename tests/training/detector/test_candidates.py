@@ -93,9 +93,18 @@ def test_faces_have_the_landmarks_of_their_labels_and_surroundings_are_no_faces(
     collected = collect_candidates(fake(found), save_photos(grey(), labels=[[label, doubtful]]), NONE, NONE)
     assert list(zip(collected.is_face.tolist(), collected.has_landmarks.tolist(), strict=True)) == [
         (True, True),
-        (False, False),
         (True, False),
+        (False, False),
     ]
+
+
+def test_a_face_that_only_the_finer_search_shows_is_a_hard_face_and_no_surroundings(save_photos: SavePhotos) -> None:
+    side = 2 * SIDE
+    coarse, fine = make_face(60, 60, 30, 0.1), make_face(120, 120, 60, 0.8)  # one place, at half and full resolution
+    doubted = make_face(240, 60, 40, 0.8)  # by MTCNN; YuNet is half sure
+    finer = [fine, make_face(240, 60, 40, 0.55), make_face(60, 250, 40, 0.55)]
+    collected = collect_candidates(fake([coarse], finer), save_photos(grey(side), labels=[[doubted]]), NONE, NONE)
+    assert list(zip(collected.is_face.tolist(), collected.has_landmarks.tolist(), strict=True)) == [(True, False)] * 2
 
 
 def test_only_some_of_the_surroundings_of_a_photo_are_taken(save_photos: SavePhotos) -> None:
