@@ -27,12 +27,13 @@ from model.runtime.torchscript import (
     script,
 )
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 DETECTOR: Final = ARTIFACTS / "detector" / "detector.pt"
 TOLERANCE: Final = 0.1  # of the golden faces: pixels, hundredths of the score, and the refiner's values
 GOLDEN_SCORE: Final = 0.5  # of the golden faces
-# A photo, uint8 (H, W, 3), its faces (F, 15) and these at a glance (F, 11); crops, uint8 (C, S, S, 3), refined (C, 11).
-GOLDEN: Final = ("photo", "faces", "glanced", "crops", "refined")
+# A photo, uint8 (H, W, 3), its faces (F, 15) and these at a glance (F, 11); crops, uint8 (C, S, S, 3), refined (C, 11);
+# crops for the close look, uint8 (C, S, S, 3), and their logits (C,).
+GOLDEN: Final = ("photo", "faces", "glanced", "crops", "refined", "close_crops", "close_logits")
 TIMED_SIZES: Final = ((128, 160), (768, 1024))  # heights and widths for which the forms are timed
 
 
@@ -51,6 +52,8 @@ class DetectorMetadata:
     # The log-odds that a candidate is a face: a constant, and the weights of the logits of YuNet's score and of the
     # refiner's answer; fitted on validation photos (training/detector/score_calibration.py).
     score_weights: tuple[float, float, float]
+    # Likewise for doubtful candidates: a constant, and the weights of the refiner's logit and of the close look's.
+    close_weights: tuple[float, float, float]
     reference_landmarks: tuple[tuple[float, float], ...]  # see FaceDetector
     architecture: Mapping[str, Any]
     training: Mapping[str, Any]  # config, command, data, licence, short history
@@ -105,7 +108,7 @@ class DetectorBundle:
 
     @cached_property
     def _frozen(self) -> torch.jit.ScriptModule:
-        return freeze(self.module, ("candidates", "glance", "refine"))
+        return freeze(self.module, ("candidates", "glance", "refine", "look_closely"))
 
     def find_candidates(self, images: Tensor) -> list[Tensor]:
         """Finds candidates in RGB images, uint8 (B, H, W, 3) on any device.
@@ -128,6 +131,12 @@ class DetectorBundle:
         return values
 
     @torch.inference_mode()
+    def look_closely(self, crops: Tensor) -> Tensor:
+        """Looks at doubtful candidates, uint8 (F, S, S, 3): logits (F,), see FaceFinder.look_closely."""
+        logits: Tensor = self._frozen.look_closely(crops.to(self.device))
+        return logits
+
+    @torch.inference_mode()
     def _find(self, network: Network, images: Tensor, least_score: float) -> list[Tensor]:
         images = images.to(self.device)
         found: list[Tensor] = self._frozen.candidates(list(network(images)), least_score)
@@ -142,11 +151,12 @@ class DetectorBundle:
         self._check(self.serving.form_for(photo), self.serving)
 
     def _check(self, form: Form, network: Network) -> None:
-        photo, crops = (torch.from_numpy(self.golden[name]) for name in ("photo", "crops"))
+        photo, crops, close = (torch.from_numpy(self.golden[name]) for name in ("photo", "crops", "close_crops"))
         try:
             (found,) = self._find(network, photo[None], GOLDEN_SCORE)
             glanced = self.glance(photo[None], torch.from_numpy(self.golden["faces"])[:, 5:])
             refined = self.refine(crops)
+            logits = self.look_closely(close)
         except RuntimeError as error:
             raise BundleError(f"{self.path} cannot run on {self.device} ({form}): {error}") from error
         units = np.where(np.arange(VALUES) == 4, 0.01, 1.0)
@@ -154,6 +164,7 @@ class DetectorBundle:
             _agree(found, self.golden["faces"], units)
             and _agree(glanced, self.golden["glanced"], 1.0)
             and _agree(refined, self.golden["refined"], 1.0)
+            and _agree(logits, self.golden["close_logits"], 1.0)
         ):
             raise BundleError(
                 f"{self.path} does not reproduce its golden faces ({form}). Install the pinned torch version "
@@ -172,22 +183,23 @@ def script_maps(bundle: DetectorBundle) -> torch.jit.ScriptModule:
 
 
 def create_detector(
-    path: Path, network: nn.Module, metadata: DetectorMetadata, photo: Pixels, crops: Pixels
+    path: Path, network: nn.Module, metadata: DetectorMetadata, photo: Pixels, crops: Pixels, close_crops: Pixels
 ) -> DetectorBundle:
     """Scripts the network and writes it to `path` atomically, with its `detector_id` and the golden results.
 
-    `photo` is uint8 (H, W, 3), `crops` uint8 (F, S, S, 3). Raises ValueError if the network finds no face in the photo,
-    since the file could not be checked.
+    `photo` is uint8 (H, W, 3); `crops` and `close_crops` are uint8 (F, S, S, 3), see GOLDEN. Raises ValueError if the
+    network finds no face in the photo, since the file could not be checked.
     """
-    module = script(network.cpu().eval())
+    module = script(network.cpu().eval().requires_grad_(False))
     metadata = replace(metadata, detector_id=_compute_detector_id(module, metadata))
     with torch.inference_mode():
         faces = module(torch.from_numpy(photo)[None], GOLDEN_SCORE)[0].numpy()
         glanced = module.glance(torch.from_numpy(photo)[None], torch.from_numpy(faces[:, 5:])).numpy()
         refined = module.refine(torch.from_numpy(crops)).numpy()
+        logits = module.look_closely(torch.from_numpy(close_crops)).numpy()
     if not len(faces):
         raise ValueError("the network finds no face in the golden photo; choose another photo")
-    golden = dict(zip(GOLDEN, (photo, faces, glanced, crops, refined), strict=True))
+    golden = dict(zip(GOLDEN, (photo, faces, glanced, crops, refined, close_crops, logits), strict=True))
     return _save(DetectorBundle(module, metadata, golden, path))
 
 
@@ -212,6 +224,7 @@ def _compute_detector_id(module: torch.jit.ScriptModule, metadata: DetectorMetad
     numbers = [
         [metadata.candidate_score, metadata.least_score, metadata.sure_score, metadata.turned_score],
         list(metadata.score_weights),
+        list(metadata.close_weights),
         [list(point) for point in metadata.reference_landmarks],
     ]
     return compute_digest(module.state_dict(), json.dumps(numbers))

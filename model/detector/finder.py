@@ -1,8 +1,9 @@
-"""The network in the face detector's file: it locates the faces of a photo, then refines each of them."""
+"""The network in the face detector's file: it locates the faces of a photo, refines each, and judges doubtful ones."""
 
 import torch
 from torch import Tensor, nn
 
+from model.detector.close_look import CloseLook
 from model.detector.crop_sampler import CropSampler
 from model.detector.face_refiner import FaceRefiner
 from model.detector.layout import COORDINATES
@@ -18,7 +19,8 @@ class FaceFinder(nn.Module):
 
     def __init__(self, yunet: YuNet, refiner: FaceRefiner) -> None:
         super().__init__()
-        self.yunet, self.refiner, self.sampler = yunet, refiner, CropSampler()
+        self.yunet, self.refiner = yunet, refiner
+        self.sampler, self.close_look = CropSampler(), CloseLook()
         # The template is not quite symmetric, by less than 0.15 pixels, which the offsets neglect.
         order = [2 * landmark + axis for landmark in MIRRORED_ORDER for axis in (0, 1)]
         self.register_buffer("mirrored_order", torch.tensor([*order, COORDINATES]))
@@ -63,3 +65,11 @@ class FaceFinder(nn.Module):
         count = crops.size(0)
         mirrored = values[count:, self.mirrored_order] * self.mirrored_sign
         return (values[:count] + mirrored) / 2.0
+
+    @torch.jit.export
+    def look_closely(self, crops: Tensor) -> Tensor:
+        """Searches upright crops, uint8 (F, CLOSE_SIZE, CLOSE_SIZE, 3), and their mirror images for the face in the
+        middle. Returns the mean logits of their scores by YuNet, (F,)."""
+        pixels = to_nchw(crops)
+        logits: Tensor = self.close_look(self.yunet.maps(torch.cat([pixels, pixels.flip(3)])))
+        return (logits[: crops.size(0)] + logits[crops.size(0) :]) / 2.0

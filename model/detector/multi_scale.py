@@ -1,6 +1,10 @@
-"""The face detector: searches a photo at the resolutions that its size needs, then looks at each candidate again."""
+"""The face detector: searches a photo at the resolutions that its size needs, then looks at each candidate again.
+
+Whoever is still doubtful then is judged by a close look.
+"""
 
 import math
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -10,7 +14,8 @@ from numpy.typing import NDArray
 from model.alignment import align, chip_template, similarity_transform
 from model.detector.boxes import suppress_overlaps
 from model.detector.bundle import DetectorBundle
-from model.detector.layout import CROP_SIZE, MAX_IOU
+from model.detector.close_look import CloseLook
+from model.detector.layout import CLOSE_SIZE, CROP_SIZE, MAX_IOU
 from model.detector.levels import plan_factors, reduce_image
 from model.face import Face
 from model.images import Pixels
@@ -19,11 +24,21 @@ PIXEL_VALUES: Final = [0, 1, 2, 3, *range(5, 15)]  # of the values of a face, th
 MAX_CANDIDATES: Final = 1000  # of a photo; the best ones are looked at
 BATCH: Final = 64  # crops that the refiner looks at together
 HOPELESS: Final = 0.02  # a candidate with a smaller chance at first sight is dropped
+CERTAIN: Final = 0.995  # a candidate with a greater chance needs no close look
 FINER_PIXELS: Final = 1280 * 960  # of the search that follows where no face is sure, at most
 FINER_SCORE: Final = 0.2  # of its candidates: twice the resolution shows a face more clearly
 SAME_FACE: Final = 0.5  # two faces whose landmarks are nearer than this, in eye distances, are one
 
 Candidates = NDArray[np.float32]  # (F, 15): box, score, landmarks, in pixels of the photo
+
+
+@dataclass(frozen=True)
+class RefinedLandmarks:
+    """What the refiner says of F candidates."""
+
+    landmarks: NDArray[np.float64]  # (F, 10) in pixels of the photo
+    logits: NDArray[np.float64]  # (F,): of faces
+    is_aligned: NDArray[np.bool_]  # (F,): False where all landmarks coincide; the other values then mean nothing
 
 
 class MultiScaleDetector:
@@ -35,9 +50,11 @@ class MultiScaleDetector:
         self.name = metadata.full_name
         self.reference_landmarks = np.array(metadata.reference_landmarks, np.float64)
         self.sure_score, self.turned_score = metadata.sure_score, metadata.turned_score
-        self._least_score, self._score_weights = metadata.least_score, metadata.score_weights
+        self._least_score = metadata.least_score
+        self._score_weights, self._close_weights = metadata.score_weights, metadata.close_weights
         self._bundle = bundle
         self._template = chip_template(CROP_SIZE)
+        self._close_template = CloseLook().template.numpy().astype(np.float64)
 
     def detect(self, image: Pixels, reduced_by: int = 1) -> list[Face]:
         """Returns every face in an RGB image, uint8 (H, W, 3), best score first, as FaceDetector.detect does.
@@ -84,7 +101,8 @@ class MultiScaleDetector:
             values = self._bundle.glance(batch, found[:, 5:])
             found = torch.cat([found[:, :5], values[:, :-1]], dim=1)
             if prune:
-                chances = self._chance(_logit(found[:, 4].cpu().numpy()), values[:, -1].cpu().numpy())
+                logits = _logit(found[:, 4].cpu().numpy())
+                chances = _chance(self._score_weights, logits, values[:, -1].cpu().numpy())
                 found = found[torch.from_numpy(chances >= HOPELESS).to(found.device)]
         candidates = found.cpu().numpy().astype(np.float32)
         candidates[:, PIXEL_VALUES] *= factor
@@ -97,33 +115,27 @@ class MultiScaleDetector:
         """
         if not len(candidates):
             return candidates
-        crops, transforms, is_aligned = self._align(image, candidates)
+        refined = self.refine_landmarks(image, candidates[:, 5:])
+        chances = _chance(self._score_weights, _logit(candidates[:, 4]), refined.logits)
+        doubtful = refined.is_aligned & (chances < CERTAIN)
+        if doubtful.any():
+            close = self.look_closely(image, refined.landmarks[doubtful])
+            chances[doubtful] = _chance(self._close_weights, refined.logits[doubtful], close)
+        chances[~refined.is_aligned] = 0.0
+        return np.concatenate([candidates[:, :4], chances[:, None], refined.landmarks], axis=1, dtype=np.float32)
+
+    def refine_landmarks(self, image: Pixels, landmarks: NDArray[np.floating]) -> RefinedLandmarks:
+        """Looks again at the places of landmarks (F, 10), at the photo's resolution."""
+        crops, transforms, is_aligned = _align_all(image, landmarks, self._template, CROP_SIZE)
         values = self._bundle.refine(torch.from_numpy(crops)).cpu().numpy().astype(np.float64)
-        offsets = values[:, :-1].reshape(-1, 5, 2)
-        landmarks = (self._template + offsets) @ transforms[:, :, :2].transpose(0, 2, 1) + transforms[:, None, :, 2]
-        chances = self._chance(_logit(candidates[:, 4]), values[:, -1]) * is_aligned
-        return np.concatenate(
-            [candidates[:, :4], chances[:, None], landmarks.reshape(-1, 10)], axis=1, dtype=np.float32
-        )
+        points = self._template + values[:, :-1].reshape(-1, 5, 2)  # in the crops
+        refined = points @ transforms[:, :, :2].transpose(0, 2, 1) + transforms[:, None, :, 2]
+        return RefinedLandmarks(refined.reshape(-1, 10), values[:, -1], is_aligned)
 
-    def _align(self, image: Pixels, candidates: Candidates) -> tuple[Pixels, NDArray[np.float64], NDArray[np.bool_]]:
-        """The crops (F, S, S, 3), the transforms crop -> photo (F, 2, 3), and whether each could be aligned (F,)."""
-        crops = np.zeros((len(candidates), CROP_SIZE, CROP_SIZE, 3), np.uint8)
-        transforms = np.zeros((len(candidates), 2, 3))
-        is_aligned = np.ones(len(candidates), np.bool_)
-        for row, landmarks in enumerate(candidates[:, 5:].reshape(-1, 5, 2)):
-            try:
-                crops[row] = align(image, landmarks, self._template, CROP_SIZE)
-                transforms[row] = similarity_transform(self._template, landmarks)
-            except ValueError:  # all landmarks coincide
-                is_aligned[row] = False
-        return crops, transforms, is_aligned
-
-    def _chance(self, yunet: NDArray[np.floating], refiner: NDArray[np.floating]) -> NDArray[np.float64]:
-        """The chances (F,) of faces from the logits of YuNet's scores and of the refiner's answers."""
-        constant, yunet_weight, refiner_weight = self._score_weights
-        log_odds = constant + yunet_weight * yunet + refiner_weight * refiner
-        return np.asarray(1 / (1 + np.exp(-np.clip(log_odds, -50, 50))), np.float64)
+    def look_closely(self, image: Pixels, landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
+        """The logits (F,) of YuNet's scores of upright crops around refined landmarks (F, 10)."""
+        crops, _, _ = _align_all(image, landmarks, self._close_template, CLOSE_SIZE)
+        return self._bundle.look_closely(torch.from_numpy(crops)).cpu().numpy().astype(np.float64)
 
     def _above_threshold(self, candidates: Candidates) -> list[Face]:
         return [
@@ -131,6 +143,31 @@ class MultiScaleDetector:
             for values in candidates
             if values[4] >= self._least_score
         ]
+
+
+def _align_all(
+    image: Pixels, landmarks: NDArray[np.floating], template: NDArray[np.float64], size: int
+) -> tuple[Pixels, NDArray[np.float64], NDArray[np.bool_]]:
+    """The crops (F, S, S, 3) of landmarks (F, 10), the transforms crop -> photo (F, 2, 3), and whether each could be
+    aligned (F,)."""
+    crops = np.zeros((len(landmarks), size, size, 3), np.uint8)
+    transforms = np.zeros((len(landmarks), 2, 3))
+    is_aligned = np.ones(len(landmarks), np.bool_)
+    for row, points in enumerate(landmarks.reshape(-1, 5, 2)):
+        try:
+            crops[row] = align(image, points, template, size)
+            transforms[row] = similarity_transform(template, points)
+        except ValueError:  # all landmarks coincide
+            is_aligned[row] = False
+    return crops, transforms, is_aligned
+
+
+def _chance(
+    weights: tuple[float, float, float], first: NDArray[np.floating], second: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """The chances (F,) of faces from two logits: `weights` are a constant and the weight of each."""
+    log_odds = weights[0] + weights[1] * first + weights[2] * second
+    return np.asarray(1 / (1 + np.exp(-np.clip(log_odds, -50, 50))), np.float64)
 
 
 def _logit(scores: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -56,12 +56,14 @@ class GuessConfig:
 class ScoreConfig:
     """The detector's thresholds on chances, 0..1; see model/detector/bundle.py and model/face.py.
 
-    They are chosen on validation photos with `python -m training detector scores`.
+    They are chosen on validation photos with `python -m training detector scores`. `refiner_share`: the weight of the
+    refiner's logit beside that of the close look.
     """
 
     least: Share
     sure: Share
     turned: Share
+    refiner_share: Share = 0.15
 
 
 @checked(frozen=True, config=STRICT)

@@ -14,7 +14,7 @@ from model.alignment import align, chip_template
 from model.detector.bundle import SCHEMA, DetectorBundle, DetectorMetadata, create_detector
 from model.detector.face_refiner import FaceRefiner
 from model.detector.finder import FaceFinder
-from model.detector.layout import CROP_SIZE
+from model.detector.layout import CLOSE_SIZE, CROP_SIZE
 from model.detector.multi_scale import MultiScaleDetector
 from model.detector.yunet import YuNet
 from model.images import Pixels
@@ -22,7 +22,7 @@ from training.detector.candidates import LEAST_SCORE
 from training.detector.config import DetectorConfig
 from training.detector.peers import to_rows
 from training.detector.reference_landmarks import fit_reference_landmarks, scale_landmarks
-from training.detector.score_calibration import fit_score_weights, score_validation
+from training.detector.score_calibration import fit_close_weights, fit_score_weights, score_validation
 from training.detector.splits import load_labelled_split, split_other_photos, without_labels
 from training.detector.yunet_weights import load_yunet
 from training.encoder.export import LICENCES
@@ -66,19 +66,21 @@ def export_detector(config: DetectorConfig, data: Path, build: Path, target: Pat
     split, other = load_labelled_split(config.people, data, build), split_other_photos(config, data)
     metadata = _describe(config, trained, len({photo.person for photo in split.training.photos}), command)
     photo = make_golden_photo()
-    crops = make_golden_crops(photo)
-    draft = create_detector(target, trained.network, metadata, photo, crops)
+    golden = (photo, make_golden_crops(photo), make_close_crops(photo))
+    draft = create_detector(target, trained.network, metadata, *golden)
     validation = other["validation"]
     scored = score_validation(
         draft, split.validation, without_labels(validation.faces), without_labels(validation.no_faces)
     )
-    metadata = replace(metadata, score_weights=fit_score_weights(scored))
-    draft = create_detector(target, trained.network, metadata, photo, crops)
+    first = fit_score_weights(scored)
+    close = fit_close_weights(scored, first, config.scores.refiner_share)
+    metadata = replace(metadata, score_weights=first, close_weights=close)
+    draft = create_detector(target, trained.network, metadata, *golden)
     detector = MultiScaleDetector(draft)
     detections = [to_rows(detector.detect(split.validation.decode(row))) for row in range(len(split.validation))]
     reference = scale_landmarks(fit_reference_landmarks(detections, split.validation.faces), config.alignment.scale)
     points = tuple((float(x), float(y)) for x, y in reference.round(2))
-    return create_detector(target, trained.network, replace(metadata, reference_landmarks=points), photo, crops)
+    return create_detector(target, trained.network, replace(metadata, reference_landmarks=points), *golden)
 
 
 def _describe(config: DetectorConfig, trained: TrainedDetector, people: int, command: str) -> DetectorMetadata:
@@ -93,6 +95,7 @@ def _describe(config: DetectorConfig, trained: TrainedDetector, people: int, com
         sure_score=config.scores.sure,
         turned_score=config.scores.turned,
         score_weights=(0.0, 1.0, 1.0),
+        close_weights=(0.0, 0.0, 1.0),
         reference_landmarks=tuple((float(x), float(y)) for x, y in chip_template(150)),
         architecture={
             "width": config.width,
@@ -130,3 +133,9 @@ def make_golden_crops(photo: Pixels) -> Pixels:
     """Returns crops of the golden photo at several places, uint8 (GOLDEN_CROPS, CROP_SIZE, CROP_SIZE, 3)."""
     template = chip_template(CROP_SIZE)
     return np.stack([align(photo, template * 2 + 24 * place, template, CROP_SIZE) for place in range(GOLDEN_CROPS)])
+
+
+def make_close_crops(photo: Pixels) -> Pixels:
+    """Returns the face of the golden photo and its surroundings, uint8 (2, CLOSE_SIZE, CLOSE_SIZE, 3)."""
+    middle = np.array(Image.fromarray(photo).resize((CLOSE_SIZE, CLOSE_SIZE), Image.Resampling.BOX))
+    return np.stack([middle, photo[:CLOSE_SIZE, :CLOSE_SIZE]])

@@ -4,8 +4,7 @@ Everything happens on validation photos: LFW's people with MTCNN's labels, portr
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,21 +12,22 @@ from rich.progress import track
 
 from model.detector.bundle import DetectorBundle
 from model.detector.levels import plan_factors
-from model.detector.multi_scale import MultiScaleDetector
+from model.detector.multi_scale import CERTAIN, HOPELESS, MultiScaleDetector
+from training.data.errors import DataError
 from training.detector.candidates import APART_IOU, CERTAIN_LABEL, DOUBTFUL_CANDIDATE, MATCH_IOU
 from training.detector.metrics import pairwise_iou
 from training.detector.pseudo_labels import LabelledPhotos
 
-YUNET_ONLY: Final = (0.0, 1.0, 0.0)  # score weights with which a chance is YuNet's score ...
-REFINER_ONLY: Final = (0.0, 0.0, 1.0)  # ... or the refiner's
+Weights = tuple[float, float, float]  # of a logistic regression: a constant, and the weights of two logits
 
 
 @dataclass(frozen=True)
 class ScoredCandidates:
-    """The logits of N candidates of YuNet's score and of the refiner's answer, and whether they are faces."""
+    """The logits of N candidates, and whether they are faces."""
 
-    yunet: NDArray[np.float64]  # (N,)
+    yunet: NDArray[np.float64]  # (N,): of YuNet's score in the photo
     refiner: NDArray[np.float64]  # (N,)
+    close: NDArray[np.float64]  # (N,): of the close look
     is_face: NDArray[np.bool_]  # (N,)
 
 
@@ -35,43 +35,80 @@ def score_validation(
     bundle: DetectorBundle, people: LabelledPhotos, portraits: LabelledPhotos, no_faces: LabelledPhotos
 ) -> ScoredCandidates:
     """Runs the served search and refinement over the photos. A candidate that may or may not be a face is left out."""
-    detectors = [_detector_with(bundle, weights) for weights in (YUNET_ONLY, REFINER_ONLY)]
-    rows: list[tuple[float, float, bool]] = []
+    detector = MultiScaleDetector(bundle)
+    rows: list[tuple[float, float, float, bool]] = []
     for photos, kind in ((people, "people"), (portraits, "portraits"), (no_faces, "no faces")):
         for row in track(range(len(photos)), f"Candidates: {kind}"):
             image = photos.decode(row)
-            factors = plan_factors(*image.shape[:2])
-            candidates = detectors[0].find_candidates(image, factors, prune=False)
-            both = [detector.refine(image, candidates) for detector in detectors]
+            candidates = detector.find_candidates(image, plan_factors(*image.shape[:2]), prune=False)
+            if not len(candidates):
+                continue
+            refined = detector.refine_landmarks(image, candidates[:, 5:])
+            close = detector.look_closely(image, refined.landmarks)
             truth = _judge(candidates, photos.faces[row], kind)
             rows += [
-                (_logit(yunet[4]), _logit(refiner[4]), bool(face))
-                for yunet, refiner, face in zip(*both, truth, strict=True)
-                if face is not None
+                (_logit(yunet), float(refiner), float(closely), bool(face))
+                for yunet, refiner, closely, aligned, face in zip(
+                    candidates[:, 4], refined.logits, close, refined.is_aligned, truth, strict=True
+                )
+                if aligned and face is not None
             ]
-    values = np.array([row[:2] for row in rows], np.float64).reshape(-1, 2)
-    return ScoredCandidates(values[:, 0], values[:, 1], np.array([row[2] for row in rows], np.bool_))
+    values = np.array([row[:3] for row in rows], np.float64).reshape(-1, 3)
+    is_face = np.array([row[3] for row in rows], np.bool_)
+    return ScoredCandidates(values[:, 0], values[:, 1], values[:, 2], is_face)
 
 
-def fit_score_weights(scored: ScoredCandidates) -> tuple[float, float, float]:
-    """Logistic regression by Newton's method: constant, weight of YuNet's logit, weight of the refiner's."""
-    design = np.stack([np.ones_like(scored.yunet), scored.yunet, scored.refiner])  # (3, N)
-    beta, truth = np.zeros(3), scored.is_face.astype(np.float64)
-    ridge = np.eye(3) * 1e-3  # keeps perfectly separated scores from running off to infinity
+def fit_score_weights(scored: ScoredCandidates) -> Weights:
+    """The weights of YuNet's logit and of the refiner's, with which a candidate is judged first."""
+    constant, yunet, refiner = _fit_logistic([scored.yunet, scored.refiner], scored.is_face)
+    return constant, yunet, refiner
+
+
+def fit_close_weights(scored: ScoredCandidates, first: Weights, refiner_share: float) -> Weights:
+    """The weights of the refiner's logit and of the close look's, for candidates that are doubtful at first.
+
+    `refiner_share`: the ratio of the two. `first`: the weights of the first judgement. Raises DataError if no candidate
+    is doubtful.
+    """
+    chances = first_chances(scored, first)
+    doubtful = (chances >= HOPELESS) & (chances < CERTAIN)
+    if not doubtful.any():
+        raise DataError("No candidate is doubtful, so the close look cannot be calibrated. Check the photos.")
+    together = scored.close[doubtful] + refiner_share * scored.refiner[doubtful]
+    constant, slope = _fit_logistic([together], scored.is_face[doubtful])
+    return constant, round(slope * refiner_share, 4), slope
+
+
+def first_chances(scored: ScoredCandidates, weights: Weights) -> NDArray[np.float64]:
+    """The chances (N,) of candidates without a close look."""
+    return _sigmoid(weights[0] + weights[1] * scored.yunet + weights[2] * scored.refiner)
+
+
+def final_chances(scored: ScoredCandidates, first: Weights, close: Weights) -> NDArray[np.float64]:
+    """The chances (N,) that the detector gives; of those that it drops, the ones that they have at first sight."""
+    at_first = first_chances(scored, first)
+    closely = _sigmoid(close[0] + close[1] * scored.refiner + close[2] * scored.close)
+    return np.where((at_first >= HOPELESS) & (at_first < CERTAIN), closely, at_first)
+
+
+def _fit_logistic(logits: Sequence[NDArray[np.float64]], is_face: NDArray[np.bool_]) -> list[float]:
+    """Logistic regression by Newton's method: the constant and the weight of each of `logits`."""
+    design = np.stack([np.ones_like(logits[0]), *logits])  # (1 + logits, N)
+    beta, truth = np.zeros(len(design)), is_face.astype(np.float64)
+    ridge = np.eye(len(design)) * 1e-3  # keeps perfectly separated scores from running off to infinity
     for _ in range(100):
-        probability = 1 / (1 + np.exp(-np.clip(beta @ design, -50, 50)))
+        probability = _sigmoid(beta @ design)
         gradient = design @ (probability - truth) + ridge @ beta
         hessian = (design * (probability * (1 - probability))) @ design.T + ridge
         step = np.linalg.solve(hessian, gradient)
         beta -= step * min(1.0, 5.0 / float(np.abs(step).max() + 1e-12))
         if float(np.abs(step).max()) < 1e-9:
             break
-    constant, yunet, refiner = (round(float(value), 4) for value in beta)
-    return constant, yunet, refiner
+    return [round(float(value), 4) for value in beta]
 
 
-def _detector_with(bundle: DetectorBundle, weights: tuple[float, float, float]) -> MultiScaleDetector:
-    return MultiScaleDetector(replace(bundle, metadata=replace(bundle.metadata, score_weights=weights)))
+def _sigmoid(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(1 / (1 + np.exp(-np.clip(log_odds, -50, 50))), np.float64)
 
 
 def _judge(candidates: NDArray[np.float32], labels: NDArray[np.float32], kind: str) -> Sequence[bool | None]:

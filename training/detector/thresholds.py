@@ -12,7 +12,7 @@ from rich.progress import track
 from model.detector.bundle import DetectorBundle
 from model.detector.multi_scale import MultiScaleDetector
 from training.detector.config import DetectorConfig
-from training.detector.score_calibration import score_validation
+from training.detector.score_calibration import final_chances, score_validation
 from training.detector.splits import load_labelled_split, split_other_photos, without_labels
 
 SCORES: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -70,9 +70,7 @@ def measure_chances(bundle: DetectorBundle, config: DetectorConfig, data: Path, 
     """Yields the share of faces among the validation candidates in ten bins of `detection_score`."""
     split, other = load_labelled_split(config.people, data, build), split_other_photos(config, data)["validation"]
     scored = score_validation(bundle, split.validation, without_labels(other.faces), without_labels(other.no_faces))
-    constant, yunet, refiner = bundle.metadata.score_weights
-    log_odds = constant + yunet * scored.yunet + refiner * scored.refiner
-    chances = 1 / (1 + np.exp(-np.clip(log_odds, -50, 50)))
+    chances = final_chances(scored, bundle.metadata.score_weights, bundle.metadata.close_weights)
     for low in np.arange(10) / 10:
         inside = (chances >= low) & (chances < low + 0.1 + (low > 0.85))
         if inside.any():

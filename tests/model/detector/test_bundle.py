@@ -16,7 +16,7 @@ from model.detector.bundle import (
     script_maps,
     update_evaluation,
 )
-from model.detector.layout import CROP_SIZE
+from model.detector.layout import CLOSE_SIZE, CROP_SIZE
 from model.encoder.bundle import load_bundle, shipped_bundles
 from model.runtime.forms import Engine, Form
 from model.runtime.torchscript import BundleError, ScriptedFile, save_scripted, script
@@ -25,6 +25,7 @@ from tests.support.pictures import random_photos
 
 PHOTO = random_photos(1, 64, 96)[0].numpy()
 CROPS = random_photos(2, CROP_SIZE, CROP_SIZE).numpy()
+CLOSE_CROPS = random_photos(2, CLOSE_SIZE, CLOSE_SIZE).numpy()
 
 
 def metadata() -> DetectorMetadata:
@@ -38,6 +39,7 @@ def metadata() -> DetectorMetadata:
         sure_score=0.8,
         turned_score=0.6,
         score_weights=(0.0, 1.0, 1.0),
+        close_weights=(0.0, 0.0, 1.0),
         reference_landmarks=CHIP_TEMPLATE,
         architecture={},
         training={},
@@ -47,7 +49,7 @@ def metadata() -> DetectorMetadata:
 
 
 def create(path: Path, seed: int = 0, **changes: Any) -> DetectorBundle:
-    return create_detector(path, make_finder(seed), replace(metadata(), **changes), PHOTO, CROPS)
+    return create_detector(path, make_finder(seed), replace(metadata(), **changes), PHOTO, CROPS, CLOSE_CROPS)
 
 
 @pytest.fixture
@@ -79,6 +81,7 @@ def test_detector_id_depends_on_weights_thresholds_and_reference_landmarks(
         {"sure_score": 0.7},
         {"turned_score": 0.7},
         {"score_weights": (0.0, 1.0, 2.0)},
+        {"close_weights": (0.0, 0.5, 1.0)},
         {"reference_landmarks": ((1.0, 1.0), *CHIP_TEMPLATE[1:])},
     ]
     others = [create(tmp_path / f"{number}.pt", **each) for number, each in enumerate(changes)]
@@ -126,7 +129,7 @@ def test_load_rejects_a_file_with_a_damaged_weight(bundle: DetectorBundle, name:
         load_detector(bundle.path)
 
 
-@pytest.mark.parametrize("name", ["faces", "glanced", "refined"])
+@pytest.mark.parametrize("name", ["faces", "glanced", "refined", "close_logits"])
 def test_self_check_rejects_other_results_than_the_golden_ones(bundle: DetectorBundle, name: str) -> None:
     moved = replace(bundle, golden={**bundle.golden, name: bundle.golden[name] + 0.2})
     with pytest.raises(BundleError, match="does not reproduce"):
@@ -149,7 +152,7 @@ def test_create_rejects_a_network_that_finds_no_face_in_the_golden_photo(tmp_pat
         assert head.depthwise.bias is not None
         torch.nn.init.constant_(head.depthwise.bias, -100.0)
     with pytest.raises(ValueError, match="golden photo"):
-        create_detector(tmp_path / "blind.pt", finder, metadata(), PHOTO, CROPS)
+        create_detector(tmp_path / "blind.pt", finder, metadata(), PHOTO, CROPS, CLOSE_CROPS)
     assert not list(tmp_path.iterdir())
 
 
@@ -164,6 +167,8 @@ def test_the_bundle_computes_what_the_network_does(bundle: DetectorBundle) -> No
     )
     crops = torch.from_numpy(CROPS)
     torch.testing.assert_close(bundle.refine(crops), finder.refine(crops), atol=1e-2, rtol=1e-3)
+    close = torch.from_numpy(CLOSE_CROPS)
+    torch.testing.assert_close(bundle.look_closely(close), finder.look_closely(close), atol=1e-2, rtol=1e-3)
 
 
 def test_the_shipped_detector_passes_its_self_check() -> None:

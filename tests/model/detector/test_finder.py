@@ -1,10 +1,11 @@
 import pytest
 import torch
 
+from model.detector.close_look import NEAR
 from model.detector.face_refiner import FaceRefiner
 from model.detector.finder import FaceFinder
-from model.detector.layout import CROP_SIZE
-from model.detector.yunet import YuNet, to_nchw
+from model.detector.layout import CLOSE_SIZE, CROP_SIZE
+from model.detector.yunet import STRIDES, YuNet, decode_map, to_nchw
 from model.face import MIRRORED_ORDER
 from model.runtime.torchscript import script
 from tests.support.networks import make_finder
@@ -59,6 +60,24 @@ def test_refine_is_the_mean_of_crop_and_mirror_image(finder: FaceFinder) -> None
     torch.testing.assert_close(finder.refine(crops)[:, 10], (plain + mirrored)[:, 10] / 2, atol=1e-4, rtol=1e-4)
 
 
+def test_the_close_look_is_the_logit_of_the_best_score_in_the_middle_of_the_crop(finder: FaceFinder) -> None:
+    crops = random_photos(2, CLOSE_SIZE, CLOSE_SIZE)
+    centre = finder.close_look.template.mean(dim=0)
+    expected = []
+    for images in (crops, crops.flip(2)):
+        best = []
+        for each in range(2):
+            parts = [
+                decode_map(values[each], stride, 0.0)
+                for values, stride in zip(finder.yunet.maps(to_nchw(images)), STRIDES, strict=True)
+            ]
+            faces = torch.cat(parts)
+            near = (faces[:, 5:].view(-1, 5, 2).mean(dim=1) - centre).norm(dim=1) < NEAR * CLOSE_SIZE
+            best.append(faces[near, 4].max().logit())
+        expected.append(torch.stack(best))
+    torch.testing.assert_close(finder.look_closely(crops), (expected[0] + expected[1]) / 2, atol=1e-3, rtol=1e-4)
+
+
 def test_scripted_equals_eager(finder: FaceFinder) -> None:
     scripted = script(finder)
     (expected,), (found,) = finder(random_photos(1), 0.0), scripted(random_photos(1), 0.0)
@@ -66,6 +85,8 @@ def test_scripted_equals_eager(finder: FaceFinder) -> None:
     glances = [each.glance(random_photos(1), expected[:4, 5:]) for each in (finder, scripted)]
     torch.testing.assert_close(glances[1], glances[0], atol=1e-3, rtol=1e-4)
     torch.testing.assert_close(scripted.refine(random_crops(2)), finder.refine(random_crops(2)), atol=1e-4, rtol=1e-4)
+    close = random_photos(2, CLOSE_SIZE, CLOSE_SIZE)
+    torch.testing.assert_close(scripted.look_closely(close), finder.look_closely(close), atol=1e-3, rtol=1e-4)
 
 
 def test_no_candidate_gives_an_empty_result(finder: FaceFinder) -> None:

@@ -55,6 +55,7 @@ def make_metadata(evaluation: dict[str, Any] | None) -> DetectorMetadata:
         sure_score=0.95,
         turned_score=0.95,
         score_weights=(0.0, 1.0, 1.0),
+        close_weights=(0.0, 0.0, 1.0),
         reference_landmarks=((0.0, 0.0),) * 5,
         architecture={"parameters": {"yunet": 75856, "refiner": 345678}},
         training={
