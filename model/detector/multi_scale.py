@@ -24,6 +24,7 @@ PIXEL_VALUES: Final = [0, 1, 2, 3, *range(5, 15)]  # of the values of a face, th
 MAX_CANDIDATES: Final = 1000  # of a photo; the best ones are looked at
 BATCH: Final = 64  # crops that the refiner looks at together
 HOPELESS: Final = 0.02  # a candidate with a smaller chance at first sight is dropped
+MOVED: Final = 0.1  # in spreads: landmarks that were refined by more are refined once more
 CERTAIN: Final = 0.995  # a candidate with a greater chance needs no close look
 FINER_PIXELS: Final = 1280 * 960  # of the search that follows where no face is sure, at most
 FINER_SCORE: Final = 0.2  # of its candidates: twice the resolution shows a face more clearly
@@ -39,6 +40,12 @@ class RefinedLandmarks:
     landmarks: NDArray[np.float64]  # (F, 10) in pixels of the photo
     logits: NDArray[np.float64]  # (F,): of faces
     is_aligned: NDArray[np.bool_]  # (F,): False where all landmarks coincide; the other values then mean nothing
+
+    def replace_rows(self, rows: NDArray[np.bool_], by: "RefinedLandmarks") -> "RefinedLandmarks":
+        """Replaces the candidates that `rows` (F,) marks, in order."""
+        landmarks, logits, is_aligned = self.landmarks.copy(), self.logits.copy(), self.is_aligned.copy()
+        landmarks[rows], logits[rows], is_aligned[rows] = by.landmarks, by.logits, by.is_aligned
+        return RefinedLandmarks(landmarks, logits, is_aligned)
 
 
 class MultiScaleDetector:
@@ -116,6 +123,9 @@ class MultiScaleDetector:
         if not len(candidates):
             return candidates
         refined = self.refine_landmarks(image, candidates[:, 5:])
+        moved = refined.is_aligned & (_distances(refined.landmarks, candidates[:, 5:]) > MOVED)
+        if moved.any():
+            refined = refined.replace_rows(moved, self.refine_landmarks(image, refined.landmarks[moved]))
         chances = _chance(self._score_weights, _logit(candidates[:, 4]), refined.logits)
         doubtful = refined.is_aligned & (chances < CERTAIN)
         if doubtful.any():
@@ -180,11 +190,24 @@ def _best_first(candidates: Candidates) -> Candidates:
     return ordered
 
 
+def _distances(first: NDArray[np.floating], second: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The mean distances (F,) of landmarks (F, 10) from others, in spreads of the former."""
+    points = first.reshape(-1, 5, 2).astype(np.float64)
+    distances = np.linalg.norm(points - second.reshape(-1, 5, 2), axis=2).mean(axis=1)
+    return np.asarray(distances / np.maximum(_spread(points), 1e-6), np.float64)
+
+
+def _spread(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The mean distance (F,) of landmarks (F, 5, 2) from their centre: near the eye distance, at any pose."""
+    centres = landmarks.mean(axis=1, keepdims=True)
+    return np.asarray(np.linalg.norm(landmarks - centres, axis=2).mean(axis=1), np.float64)
+
+
 def _drop_duplicates(candidates: Candidates) -> Candidates:
     """Drops each candidate whose refined landmarks are those of a better one."""
     landmarks = candidates[:, 5:].reshape(-1, 5, 2)
     centres = landmarks.mean(axis=1)
-    spread = np.linalg.norm(landmarks - centres[:, None], axis=2).mean(axis=1)  # near the eye distance, at any pose
+    spread = _spread(landmarks)
     kept: list[int] = []
     for row in range(len(candidates)):
         distances = np.linalg.norm(centres[kept] - centres[row], axis=1)

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import numpy_helper
 from torch import nn
 
 from model.detector.yunet import Separable, YuNet
 from training.data.errors import DataError
+from training.data.onnx_constants import load_onnx, read_constants
 
 YUNET_FILE: Final = "face_detection_yunet_2023mar_int8bq.onnx"
 LEVELS: Final = 3
@@ -29,7 +28,7 @@ Weights = tuple[NDArray[np.float32], NDArray[np.float32]]  # of a convolution, a
 def load_yunet(path: Path) -> YuNet:
     """Builds the network from an ONNX file. Raises DataError if the file is not YuNet's."""
     try:
-        convolutions = _read_convolutions(onnx.load(path))
+        convolutions = _read_convolutions(load_onnx(path))
         return _fill(YuNet().eval(), convolutions)
     except Exception as error:  # protobuf's errors have no common type across its versions
         reason = str(error) or type(error).__name__
@@ -64,12 +63,7 @@ def _set(convolution: nn.Conv2d, weights: Weights) -> None:
 
 def _read_convolutions(model: Any) -> list[Weights]:
     """Returns weight and bias of every convolution in the order of the file, quantized ones multiplied out."""
-    constants = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
-    for node in model.graph.node:
-        if node.op_type == "DequantizeLinear":
-            constants[node.output[0]] = _dequantize(node, constants)
-        elif node.op_type == "Reshape" and node.input[0] in constants:
-            constants[node.output[0]] = constants[node.input[0]].reshape(constants[node.input[1]])
+    constants = read_constants(model)
     return [(constants[weight], constants[bias]) for weight, bias in _convolution_inputs(model)]
 
 
@@ -78,12 +72,3 @@ def _convolution_inputs(model: Any) -> Iterator[tuple[str, str]]:
         if node.op_type == "Conv":
             _, weight, bias = node.input
             yield weight, bias
-
-
-def _dequantize(node: Any, constants: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
-    """(quantized - zero point) x scale, with one scale and zero point for each block along one axis."""
-    attributes = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
-    quantized, scale, zero = (constants[name] for name in node.input)
-    block, axis = int(attributes["block_size"]), int(attributes["axis"])
-    scale, zero = (np.repeat(each.astype(np.float32), block, axis=axis) for each in (scale, zero))
-    return np.asarray((quantized.astype(np.float32) - zero) * scale, np.float32)

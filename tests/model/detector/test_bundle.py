@@ -86,7 +86,7 @@ def test_detector_id_depends_on_weights_thresholds_and_reference_landmarks(
     ]
     others = [create(tmp_path / f"{number}.pt", **each) for number, each in enumerate(changes)]
     others.append(create(tmp_path / "seed.pt", seed=1))
-    assert len({each.metadata.detector_id for each in (bundle, *others)}) == 8
+    assert len({each.metadata.detector_id for each in (bundle, *others)}) == 9
 
 
 @pytest.mark.parametrize("name", ["yunet.first.weight", "refiner.last.weight", "refiner.body.0.0.weight"])

@@ -1,0 +1,48 @@
+"""SFace (Zhong, Deng, Hu, Zhao 2021, 'SFace: Sigmoid-Constrained Hypersphere Loss for Robust Face Recognition').
+
+The network of OpenCV Zoo's face_recognition_sface_2021dec: MobileNet's separable convolutions, with a PReLU after each
+convolution. Batch normalization is folded into the weights, which `training/encoder/sface_weights.py` reads.
+"""
+
+from typing import Final
+
+from torch import nn
+
+SIZE: Final = 112  # pixels a side of its crops
+EMBEDDING_DIM: Final = 128
+# Left eye, right eye, nose, left and right corner of the mouth in a crop, in pixels: the template that is usual for
+# crops of 112 pixels (Deng et al. 2019, 'ArcFace').
+TEMPLATE: Final = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
+# Channels after each separable convolution, and its stride.
+SEPARABLE: Final = (
+    (64, 1),
+    (128, 2),
+    (128, 1),
+    (256, 2),
+    (256, 1),
+    (512, 2),
+    *[(512, 1)] * 5,
+    (1024, 2),
+    (1024, 1),
+)
+
+
+class SFace(nn.Sequential):
+    """Crops (B, 3, SIZE, SIZE), RGB as (value - MEAN) / SCALE -> embeddings (B, EMBEDDING_DIM), not normalized."""
+
+    MEAN = (127.5, 127.5, 127.5)
+    SCALE = 128.0
+
+    def __init__(self) -> None:
+        layers: list[nn.Module] = [nn.Conv2d(3, 32, 3, 1, 1), nn.PReLU(32)]
+        channels_in = 32
+        for channels, stride in SEPARABLE:
+            layers += [
+                nn.Conv2d(channels_in, channels_in, 3, stride, 1, groups=channels_in),
+                nn.PReLU(channels_in),
+                nn.Conv2d(channels_in, channels, 1),
+                nn.PReLU(channels),
+            ]
+            channels_in = channels
+        side = SIZE // 16
+        super().__init__(*layers, nn.Flatten(), nn.Linear(channels_in * side**2, EMBEDDING_DIM))
