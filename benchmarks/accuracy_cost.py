@@ -22,7 +22,7 @@ from model.encoder.bundle import Bundle, Precision, find_bundle, load_bundle
 from model.images import Pixels, decode_image
 from model.pipeline import PhotoReader
 from model.selection import FaceSelection
-from training.data.crops import prepare_folder
+from training.data.crops import prepare_folder_for
 from training.data.lfw import find_data_folder, lfw_photo_source, read_people
 from training.data.photos import Photo, find_photos
 from training.data.prepared_faces import PreparedFaces
@@ -42,7 +42,7 @@ def measure_choices(every: int, build: Path) -> None:
     data = find_data_folder()
     bundle = load_bundle(find_bundle("deploy"))
     people = frozenset(read_people(data / "lfw" / "peopleDevTest.txt"))
-    faces = prepare_folder(lfw_photo_source(data), bundle.metadata.crop_size, build)
+    faces = prepare_folder_for(bundle, lfw_photo_source(data), build)
     photos = [photo for photo in find_photos(lfw_photo_source(data)) if photo.person in people][::every]
     exported, fused, bf16 = score_encodings(bundle, faces, people)
     comparisons = {

@@ -1,5 +1,6 @@
 """Alignment: a similarity transform that maps five landmarks to fixed positions in a square crop."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,37 @@ MARGIN: Final = 4  # pixels outside the crop that bicubic interpolation may read
 # Mean positions of MTCNN's five landmarks in dlib's 150 px face chips (padding 0.25), in pixels.
 CHIP_SIZE: Final = 150
 CHIP_TEMPLATE: Final = ((48.4, 46.6), (102.6, 46.5), (75.0, 78.9), (51.3, 105.6), (99.2, 106.1))
+
+
+# The templates by name: positions of the landmarks in units of the crop's side, for MTCNN's landmarks. "sface" is the
+# usual template for crops of 112 pixels (Deng et al. 2019, 'ArcFace'); "retail-0095" is that of Open Model Zoo's
+# face-reidentification-retail-0095.
+TEMPLATES: Final[Mapping[str, NDArray[np.float64]]] = {
+    "dlib": np.array(CHIP_TEMPLATE, np.float64) / CHIP_SIZE,
+    "sface": np.array(
+        [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)], np.float64
+    )
+    / 112,
+    "retail-0095": np.array(
+        [(0.3156, 0.4616), (0.6826, 0.4616), (0.5003, 0.6405), (0.3495, 0.8247), (0.6534, 0.8247)], np.float64
+    ),
+}
+
+
+def named_template(name: str, size: int) -> NDArray[np.float64]:
+    """Returns one of TEMPLATES, (5, 2) in pixels, for square crops of `size` pixels."""
+    return TEMPLATES[name] * size
+
+
+def name_template(template: NDArray[np.floating], size: int) -> str:
+    """Returns the name of a template (5, 2) for crops of `size` pixels, up to rounding.
+
+    Raises ValueError if it is none of TEMPLATES.
+    """
+    for name, each in TEMPLATES.items():
+        if np.abs(each * size - template).max() < 0.01 * size:
+            return name
+    raise ValueError(f"the template for crops of {size} pixels is none of {', '.join(TEMPLATES)}")
 
 
 def chip_template(size: int) -> NDArray[np.float64]:

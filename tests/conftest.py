@@ -29,6 +29,17 @@ def lfw_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
+def weights_folder(lfw_folder: Path) -> Path:
+    """The folder of open weights. Without it the test is skipped, or fails if FACETWIN_REQUIRE_DATA=1."""
+    folder = lfw_folder / "weights"
+    if not folder.is_dir():
+        if os.environ.get("FACETWIN_REQUIRE_DATA") == "1":
+            pytest.fail(f"{folder} does not exist")
+        pytest.skip(f"{folder} does not exist")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def lfw(lfw_folder: Path) -> dict[str, Photo]:
     """LFW's photos by name."""
     return {photo.name: photo for photo in find_photos(lfw_photo_source(lfw_folder))}

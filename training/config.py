@@ -22,6 +22,7 @@ CONFIGS: Final = Path(__file__).parent / "configs"
 STRICT: Final = ConfigDict(extra="forbid")
 T = TypeVar("T")
 CropDetector = Literal["service", "mtcnn"]
+CropTemplate = Literal["dlib", "sface", "retail-0095"]
 Share = Annotated[float, Field(ge=0, le=1)]  # or a probability
 
 
@@ -51,12 +52,13 @@ class CropConfig:
     """The crops that train. Sizes are in pixels.
 
     `detector` finds their faces: that of the service, or MTCNN, which the first runs had. Calibration and evaluation
-    always use the detector of the service.
+    always use the detector of the service. `template` says where in the crop the landmarks lie (model/alignment.py).
     """
 
     size: PositiveInt  # of the crop that the encoder gets
     margin: NonNegativeInt  # on each side, for augmentation
     detector: CropDetector = "mtcnn"
+    template: CropTemplate = "dlib"
 
     @property
     def stored_size(self) -> int:
@@ -68,8 +70,8 @@ class CropConfig:
 class NetworkConfig:
     """The encoder; for `mirror` and `side` see model/encoder/network.py.
 
-    `start` names the initial weights: "random", "dlib" (see training/encoder/initial_weights.py), or a bundle, which
-    then also gives the distillation targets.
+    `start` names the initial weights: "random", "dlib", "sface" or "retail-0095" (see
+    training/encoder/open_weights.py), or a bundle, which then also gives the distillation targets.
     """
 
     architecture: str

@@ -91,7 +91,9 @@ class Experiment:
     @cached_property
     def served_faces(self) -> PreparedFaces:
         """LFW's faces as the service finds them, for calibration and reports. Made if they do not exist yet."""
-        return prepare_folder(lfw_photo_source(self.data), self.config.crops.size, self.build)
+        return prepare_folder(
+            lfw_photo_source(self.data), self.config.crops.size, self.build, self.config.crops.template
+        )
 
     @cached_property
     def split(self) -> Split:

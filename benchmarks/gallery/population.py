@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.encoder.bundle import find_bundle, load_bundle
-from training.data.crops import prepare_folder
+from training.data.crops import prepare_folder_for
 from training.data.lfw import find_data_folder, lfw_photo_source, read_people
 from training.data.splits import label_people, select_rows
 
@@ -53,7 +53,7 @@ def fit_lfw_population(build: Path) -> Population:
     """
     data, bundle = find_data_folder(), load_bundle(find_bundle("deploy"))
     people = frozenset(read_people(data / "lfw" / "peopleDevTest.txt"))
-    faces = prepare_folder(lfw_photo_source(data), bundle.metadata.crop_size, build)
+    faces = prepare_folder_for(bundle, lfw_photo_source(data), build)
     rows = select_rows(faces.people, people)
     batches = [rows[start : start + BATCH_SIZE] for start in range(0, len(rows), BATCH_SIZE)]
     embeddings = np.concatenate([bundle.encode(faces.without_margin(batch)) for batch in batches])

@@ -9,12 +9,9 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from model.alignment import chip_template
-from model.detector.layout import CLOSE_SIZE
+from model.detector.layout import CLOSE_SIZE, close_template
 from model.detector.yunet import STRIDES
 
-FACE_SHARE: Final = 0.5  # the template's size, as a share of one that fills the crop
-DOWN: Final = 0.02  # how far the landmarks' centre lies below the middle, as a share of the crop
 NEAR: Final = 0.15  # how far from there a face's landmarks may have their centre, as a share of the crop
 LEAST: Final = 1e-6  # of a score whose logit is taken
 
@@ -30,10 +27,7 @@ class CloseLook(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.near, self.finest, self.least = NEAR * CLOSE_SIZE, float(STRIDES[0]), LEAST
-        template = chip_template(CLOSE_SIZE)
-        middle = [CLOSE_SIZE * 0.5, CLOSE_SIZE * (0.5 + DOWN)]
-        centred = (template - template.mean(axis=0)) * FACE_SHARE + middle
-        self.register_buffer("template", torch.from_numpy(centred).float())
+        self.register_buffer("template", torch.from_numpy(close_template()).float())
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """Takes YuNet's maps of crops (F, ...). Returns (F,): the logit of the best score in the middle."""

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from model.alignment import align, chip_template, similarity_transform
 from model.detector.boxes import suppress_overlaps
 from model.detector.bundle import DetectorBundle
-from model.detector.close_look import CloseLook
-from model.detector.layout import CLOSE_SIZE, CROP_SIZE, MAX_IOU
+from model.detector.layout import CLOSE_SIZE, CROP_SIZE, MAX_IOU, close_template
 from model.detector.levels import plan_factors, reduce_image
 from model.face import Face
 from model.images import Pixels
@@ -61,7 +60,7 @@ class MultiScaleDetector:
         self._score_weights, self._close_weights = metadata.score_weights, metadata.close_weights
         self._bundle = bundle
         self._template = chip_template(CROP_SIZE)
-        self._close_template = CloseLook().template.numpy().astype(np.float64)
+        self._close_template = close_template()
 
     def detect(self, image: Pixels, reduced_by: int = 1) -> list[Face]:
         """Returns every face in an RGB image, uint8 (H, W, 3), best score first, as FaceDetector.detect does.

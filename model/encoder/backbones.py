@@ -129,9 +129,11 @@ class DlibResNet(nn.Sequential):
     """The network of dlib's face recognition model: 29 convolutions, 150 px crops, 128 dimensions, 0.27 GMAC.
 
     Sizes of the maps: 150 -> 72 -> 35 -> 17 -> 8 -> 4 -> 2 -> mean. dlib's weights are in the public domain;
-    `training/encoder/initial_weights.py` reads them.
+    `training/encoder/dlib_weights.py` reads them.
     """
 
+    SIZE = 150  # pixels a side of a crop
+    DIM = 128  # of an embedding
     MEAN = (122.782, 117.001, 104.298)
     SCALE = 256.0
 

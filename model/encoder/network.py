@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model.encoder.backbones import CompactResNet, DlibResNet, PaperNet
+from model.encoder.retail_0095 import Retail0095
+from model.encoder.sface import SFace
 
 
 class SiameseEncoder(nn.Module):
@@ -75,7 +77,12 @@ class SiameseEncoder(nn.Module):
         return F.normalize(x.float(), dim=1)
 
 
-ARCHITECTURES: Final = ("paper", "compact_resnet", "dlib_resnet")
+ARCHITECTURES: Final = ("paper", "compact_resnet", "dlib_resnet", "retail_0095", "sface")
+PRETRAINED: Final[dict[str, type[DlibResNet] | type[Retail0095] | type[SFace]]] = {
+    "dlib_resnet": DlibResNet,
+    "retail_0095": Retail0095,
+    "sface": SFace,
+}
 
 
 def build_encoder(
@@ -96,10 +103,14 @@ def build_encoder(
             backbone = PaperNet(side or crop_size, embedding_dim, width, hidden, dropout)
         case "compact_resnet":
             backbone = CompactResNet(side or crop_size, embedding_dim, width, hidden, dropout)
-        case "dlib_resnet":
-            if (crop_size, embedding_dim, width, hidden, dropout, side) != (150, 128, 1.0, 512, 0.0, 0):
-                raise ValueError("dlib_resnet has one shape only: crops of 150 px, 128 dimensions, default options")
-            backbone, mean, scale = DlibResNet(), DlibResNet.MEAN, DlibResNet.SCALE
+        case "dlib_resnet" | "retail_0095" | "sface":
+            kind = PRETRAINED[architecture]
+            if (crop_size, embedding_dim, width, hidden, dropout, side) != (kind.SIZE, kind.DIM, 1.0, 512, 0.0, 0):
+                raise ValueError(
+                    f"{architecture} has one shape only: crops of {kind.SIZE} px, {kind.DIM} dimensions, and the "
+                    "default options"
+                )
+            backbone, mean, scale = kind(), kind.MEAN, kind.SCALE
         case _:
             raise ValueError(f"unknown architecture {architecture!r}; choose one of {', '.join(ARCHITECTURES)}")
     encoder = SiameseEncoder(backbone, crop_size, embedding_dim, mean, scale, mirror, side)

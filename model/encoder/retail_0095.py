@@ -8,13 +8,6 @@ from typing import Final
 
 from torch import Tensor, nn
 
-SIZE: Final = 128  # pixels a side of its crops
-EMBEDDING_DIM: Final = 256
-# Left eye, right eye, nose, left and right corner of the mouth in a crop, in pixels: Open Model Zoo's documentation.
-TEMPLATE: Final = tuple(
-    (SIZE * x, SIZE * y)
-    for x, y in ((0.31556875, 0.4615741), (0.6826229, 0.4615741), (0.5002625, 0.6405054), (0.3494719, 0.8246920))
-) + ((SIZE * 0.6534369, SIZE * 0.8246920),)
 # Of each inverted residual: channels between its two 1x1 convolutions, channels after it, and stride.
 RESIDUALS: Final = (
     (128, 64, 2),
@@ -27,11 +20,13 @@ RESIDUALS: Final = (
 
 
 class Retail0095(nn.Sequential):
-    """Crops (B, 3, SIZE, SIZE), RGB as (value - MEAN) / SCALE -> embeddings (B, EMBEDDING_DIM), not normalized.
+    """Crops (B, 3, SIZE, SIZE), RGB as (value - MEAN) / SCALE -> embeddings (B, DIM), not normalized.
 
     The file's scale differs by channel; the reader folds it into the first convolution.
     """
 
+    SIZE = 128  # pixels a side of a crop
+    DIM = 256  # of an embedding
     MEAN = (1.5302734375 / 0.018646240234375, 1.4453125 / 0.0213623046875, 0.92626953125 / 0.014373779296875)
     SCALE = 64.0
 
@@ -46,8 +41,8 @@ class Retail0095(nn.Sequential):
         for hidden, channels, stride in RESIDUALS:
             layers.append(InvertedResidual(channels_in, hidden, channels, stride))
             channels_in = channels
-        last = nn.Conv2d(512, 512, SIZE // 16, groups=512)  # the whole map
-        layers += [nn.Conv2d(channels_in, 512, 1), nn.PReLU(), last, nn.Conv2d(512, EMBEDDING_DIM, 1), nn.Flatten()]
+        last = nn.Conv2d(512, 512, self.SIZE // 16, groups=512)  # the whole map
+        layers += [nn.Conv2d(channels_in, 512, 1), nn.PReLU(), last, nn.Conv2d(512, self.DIM, 1), nn.Flatten()]
         super().__init__(*layers)
 
 

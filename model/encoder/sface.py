@@ -8,11 +8,6 @@ from typing import Final
 
 from torch import nn
 
-SIZE: Final = 112  # pixels a side of its crops
-EMBEDDING_DIM: Final = 128
-# Left eye, right eye, nose, left and right corner of the mouth in a crop, in pixels: the template that is usual for
-# crops of 112 pixels (Deng et al. 2019, 'ArcFace').
-TEMPLATE: Final = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
 # Channels after each separable convolution, and its stride.
 SEPARABLE: Final = (
     (64, 1),
@@ -28,8 +23,10 @@ SEPARABLE: Final = (
 
 
 class SFace(nn.Sequential):
-    """Crops (B, 3, SIZE, SIZE), RGB as (value - MEAN) / SCALE -> embeddings (B, EMBEDDING_DIM), not normalized."""
+    """Crops (B, 3, SIZE, SIZE), RGB as (value - MEAN) / SCALE -> embeddings (B, DIM), not normalized."""
 
+    SIZE = 112  # pixels a side of a crop
+    DIM = 128  # of an embedding
     MEAN = (127.5, 127.5, 127.5)
     SCALE = 128.0
 
@@ -44,5 +41,5 @@ class SFace(nn.Sequential):
                 nn.PReLU(channels),
             ]
             channels_in = channels
-        side = SIZE // 16
-        super().__init__(*layers, nn.Flatten(), nn.Linear(channels_in * side**2, EMBEDDING_DIM))
+        side = self.SIZE // 16
+        super().__init__(*layers, nn.Flatten(), nn.Linear(channels_in * side**2, self.DIM))

@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
 
-from model.alignment import CHIP_TEMPLATE, adapt_template, align, chip_template, similarity_transform
+from model.alignment import (
+    CHIP_TEMPLATE,
+    TEMPLATES,
+    adapt_template,
+    align,
+    chip_template,
+    name_template,
+    named_template,
+    similarity_transform,
+)
 from tests.support.pictures import draw_spots, spot_centre
 
 
@@ -66,3 +75,15 @@ def test_adapt_template_shifts_the_template_by_the_reference_landmarks() -> None
     np.testing.assert_allclose(adapt_template(np.array(CHIP_TEMPLATE), chip_template(96) + 4), chip_template(96) + 4)
     difference = adapt_template(moved, chip_template(300) + 4) - (chip_template(300) + 4)
     np.testing.assert_allclose(difference, [[0, 0], [0, 0], [6, -3], [0, 0], [0, 0]], atol=1e-9)
+
+
+@pytest.mark.parametrize("name", sorted(TEMPLATES))
+def test_a_template_is_found_again_by_its_positions(name: str) -> None:
+    assert name_template(named_template(name, 120).round(2), 120) == name
+    eyes = named_template(name, 120)[:2]
+    assert eyes[0, 0] < 60 < eyes[1, 0]
+
+
+def test_other_positions_are_no_known_template() -> None:
+    with pytest.raises(ValueError, match="none of dlib, sface, retail-0095"):
+        name_template(named_template("dlib", 120) + 5, 120)

@@ -106,11 +106,11 @@ def _embed_calibration_people(
     experiment: "Experiment", bundle: "Bundle", folder: Path | None
 ) -> tuple["Embeddings", str, str]:
     """The embeddings to calibrate on, whose they are in words, and the name of the detector."""
-    from training.data.crops import prepare_folder
+    from training.data.crops import prepare_folder_for
     from training.evaluation.embeddings import embed_people
 
     if folder:
-        faces = prepare_folder(folder, bundle.metadata.crop_size, experiment.build)
+        faces = prepare_folder_for(bundle, folder, experiment.build)
         print_prepared(faces, folder)
         embeddings = embed_people(bundle, faces, frozenset(faces.people))
         people = f"{folder.resolve().name}: {len(set(faces.people))} people, {len(embeddings.names)} photos"

@@ -175,7 +175,7 @@ def _evaluate_folder(bundle: "Bundle", photos: Path, pairs: Path | None, build: 
     """Writes report.json, plots and a page of the hardest pairs of a user's own folder below `build`."""
     import numpy as np
 
-    from training.data.crops import prepare_folder
+    from training.data.crops import prepare_folder_for
     from training.data.pairs import read_pair_list
     from training.evaluation.calibration import require_calibration
     from training.evaluation.embeddings import embed_people
@@ -185,7 +185,7 @@ def _evaluate_folder(bundle: "Bundle", photos: Path, pairs: Path | None, build: 
 
     point = require_calibration(bundle.metadata).at_fmr()
     folds = read_pair_list(pairs) if pairs else []
-    faces = prepare_folder(photos, bundle.metadata.crop_size, build)
+    faces = prepare_folder_for(bundle, photos, build)
     print_prepared(faces, photos)
     people = frozenset([*faces.people, *(name.split("/")[0] for name in faces.missing)])
     embeddings = embed_people(bundle, faces, people)

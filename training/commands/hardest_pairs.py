@@ -21,12 +21,12 @@ def hardest_pairs(
     import numpy as np
 
     from model.encoder.bundle import find_bundle, load_bundle
-    from training.data.crops import prepare_folder
+    from training.data.crops import prepare_folder_for
     from training.evaluation.embeddings import embed
     from training.evaluation.hardest_pairs import find_hardest_pairs, write_html
 
     loaded = load_bundle(find_bundle(bundle))
-    faces = prepare_folder(photos, loaded.metadata.crop_size, build)
+    faces = prepare_folder_for(loaded, photos, build)
     rows = np.arange(len(faces.names))
     impostor, genuine = find_hardest_pairs(embed(loaded, faces, rows), faces.people, count)
     folder = photos.resolve().name

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import torch
@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from model import alignment
-from model.alignment import chip_template
+from model.alignment import name_template, named_template
 from model.detector.factory import open_detector
+from model.encoder.bundle import Bundle
 from model.errors import PhotoError
 from model.face import FaceDetector
 from model.pipeline import PhotoReader
 from model.selection import FaceSelection
-from training.config import CropConfig, CropDetector
+from training.config import CropConfig, CropDetector, CropTemplate
 from training.data.errors import DataError
 from training.data.photos import Photo, find_photos, hash_photos
 from training.data.prepared_faces import INDEX, PreparedFaces, load_prepared, write_index
@@ -40,7 +41,7 @@ def open_crop_detector(kind: CropDetector) -> FaceDetector:
 
 def template_with_margin(config: CropConfig) -> NDArray[np.float64]:
     """The alignment template (5, 2), shifted so that the crop keeps `margin` pixels of surroundings on each side."""
-    return chip_template(config.size) + config.margin
+    return named_template(config.template, config.size) + config.margin
 
 
 def crops_folder(build: Path, label: str, config: CropConfig, content: str) -> Path:
@@ -48,7 +49,8 @@ def crops_folder(build: Path, label: str, config: CropConfig, content: str) -> P
 
     Other photos have another hash, so they never find these crops.
     """
-    return build / "prepared" / f"{label}-{config.size}-{config.margin}-{config.detector}-{content[:16]}"
+    template = "" if config.template == "dlib" else f"-{config.template}"
+    return build / "prepared" / f"{label}-{config.size}-{config.margin}-{config.detector}{template}-{content[:16]}"
 
 
 def prepare_crops(
@@ -87,14 +89,35 @@ def prepare_crops(
     return _merge_parts(folder, photos, config, recipe)
 
 
-def prepare_folder(photos: Path, size: int, build: Path, detector: CropDetector = "service") -> PreparedFaces:
+def prepare_folder(
+    photos: Path, size: int, build: Path, template: CropTemplate = "dlib", detector: CropDetector = "service"
+) -> PreparedFaces:
     """Crops of `size` pixels, as the service makes them, of a folder or tar of NAME/photo.jpg.
 
     They are made below `build`, or found there if the same photos were prepared before. They have no margin, which only
     training needs. Raises DataError and BundleError like `find_photos` and `prepare_crops`.
     """
     label = photos.resolve().name.removesuffix(".tar")
-    return prepare_crops(find_photos(photos), CropConfig(size, 0, detector), build, label)
+    return prepare_crops(find_photos(photos), CropConfig(size, 0, detector, template), build, label)
+
+
+def prepare_folder_for(bundle: Bundle, photos: Path, build: Path) -> PreparedFaces:
+    """Crops of a folder or tar of NAME/photo.jpg as the service makes them for `bundle`; see `prepare_folder`.
+
+    Raises DataError, too, if the bundle's template is not among model.alignment.TEMPLATES.
+    """
+    config = crop_config_for(bundle)
+    return prepare_folder(photos, config.size, build, config.template)
+
+
+def crop_config_for(bundle: Bundle, detector: CropDetector = "service") -> CropConfig:
+    """The crops that a bundle encodes, without a margin. Raises DataError if its template has no name."""
+    metadata = bundle.metadata
+    try:
+        name = name_template(metadata.template_array, metadata.crop_size)
+    except ValueError as error:
+        raise DataError(f"{bundle.path}: {error}. Export it with one of them.") from error
+    return CropConfig(metadata.crop_size, 0, detector, cast(CropTemplate, name))
 
 
 def check_recipe(faces: PreparedFaces, config: CropConfig) -> None:
@@ -109,7 +132,7 @@ def check_recipe(faces: PreparedFaces, config: CropConfig) -> None:
 
 
 def _recipe(photos: Sequence[Photo], config: CropConfig, content: str) -> dict[str, Any]:
-    return {
+    recipe = {
         "detector": open_crop_detector(config.detector).name,
         "alignment": alignment.VERSION,
         "size": config.size,
@@ -117,6 +140,7 @@ def _recipe(photos: Sequence[Photo], config: CropConfig, content: str) -> dict[s
         "photos": len(photos),
         "content": content,
     }
+    return recipe if config.template == "dlib" else {**recipe, "template": config.template}
 
 
 def _delete_parts_of_other_recipes(parts: Path, recipe: dict[str, Any]) -> None:

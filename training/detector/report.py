@@ -20,8 +20,8 @@ from rich.progress import track
 
 from model.encoder.bundle import Bundle
 from model.images import Pixels
-from training.config import CropConfig, CropDetector
-from training.data.crops import prepare_crops
+from training.config import CropDetector
+from training.data.crops import crop_config_for, prepare_crops
 from training.data.lfw import lfw_photo_source
 from training.data.photos import find_photos
 from training.detector.metrics import Detections, compare_with_labels
@@ -129,9 +129,7 @@ def measure_verification(bundle: Bundle, people: frozenset[str], data: Path, bui
     """Returns the TAR over all pairs of these people with either detector, and how many photos each cannot use."""
     photos = [photo for photo in find_photos(lfw_photo_source(data)) if photo.person in people]
     kinds: tuple[CropDetector, ...] = ("service", "mtcnn")
-    crops = {
-        kind: prepare_crops(photos, CropConfig(bundle.metadata.crop_size, 0, kind), build, "lfw-test") for kind in kinds
-    }
+    crops = {kind: prepare_crops(photos, crop_config_for(bundle, kind), build, "lfw-test") for kind in kinds}
     pairs = {kind: embed_people(bundle, each, people).all_pairs() for kind, each in crops.items()}
     differences = compare_tar(pairs["mtcnn"], pairs["service"])
     supported = [fmr for fmr in FMRS if fmr in differences]

@@ -7,18 +7,20 @@ from typing import Final
 import torch
 
 from model import alignment
-from model.alignment import chip_template
+from model.alignment import named_template
 from model.encoder.bundle import SCHEMA, Bundle, BundleMetadata, create_bundle, find_bundle, load_bundle
 from training.config import Config
 from training.data.prepared_faces import PreparedFaces
 from training.data.splits import Split, select_rows
 from training.encoder.factory import load_best_encoder
+from training.encoder.open_weights import OPEN_WEIGHTS
 from training.provenance import describe_machine
 
 INITIAL_WEIGHTS: Final = {
     "random": "random weights",
     "dlib": "dlib_face_recognition_resnet_model_v1 (Davis King, public domain CC0): about 3 million faces of 7,485 "
     "people from FaceScrub, VGG and other sources, LFW's people removed by its author",
+    **{name: weights.description for name, weights in OPEN_WEIGHTS.items()},
 }
 DATA_SOURCES: Final = {
     "lfw": "Labeled Faces in the Wild (Huang et al. 2007), training people",
@@ -61,7 +63,7 @@ def export_bundle(config: Config, faces: PreparedFaces, split: Split, run: Path,
         encoder_id="",
         embedding_dim=config.network.embedding_dim,
         crop_size=config.crops.size,
-        template=tuple((float(x), float(y)) for x, y in chip_template(config.crops.size)),
+        template=tuple((float(x), float(y)) for x, y in named_template(config.crops.template, config.crops.size)),
         alignment=alignment.VERSION,
         detector=faces.detector,
         architecture={**asdict(config.network), "parameters": sum(p.numel() for p in encoder.parameters())},

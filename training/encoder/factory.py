@@ -13,8 +13,8 @@ from model.encoder.network import SiameseEncoder, build_encoder
 from training.config import Config, ConfigError
 from training.data.prepared_faces import PreparedFaces
 from training.encoder.distillation import Embedder, compute_targets
-from training.encoder.initial_weights import copy_dlib_weights, find_dlib_weights, read_dlib_weights
 from training.encoder.losses import ContrastiveLoss
+from training.encoder.open_weights import NAMED_STARTS, fill_with_open_weights
 from training.encoder.siamese_head import PairCrossEntropy, PaperVerifier
 from training.optimization.checkpoint import BEST, load_best_checkpoint, load_weights
 
@@ -22,10 +22,10 @@ Encoder = SiameseEncoder | PaperVerifier
 
 
 def create_encoder(config: Config) -> Encoder:
-    """The config's network with its initial weights: random (from torch's current seed), dlib's, or a bundle's.
+    """The config's network with its initial weights: random (from torch's current seed), open ones, or a bundle's.
 
     Raises ConfigError if the network cannot be built or the weights do not fit it, BundleError if there is no such
-    bundle, and DataError if dlib's weights are not installed.
+    bundle, and DataError if the file of open weights cannot be had.
     """
     network = config.network
     if config.loss.kind == "cross_entropy" and (network.architecture, network.start) != ("paper", "random"):
@@ -40,8 +40,8 @@ def create_encoder(config: Config) -> Encoder:
     if isinstance(encoder, PaperVerifier) or network.start == "random":
         return encoder
     try:
-        if network.start == "dlib":
-            copy_dlib_weights(encoder, read_dlib_weights(find_dlib_weights()))
+        if network.start in NAMED_STARTS:
+            fill_with_open_weights(encoder, network.start)
         else:
             encoder.load_state_dict(load_bundle(find_bundle(network.start)).module.state_dict())
     except (RuntimeError, ValueError) as error:
@@ -84,7 +84,7 @@ def create_distillation_targets(
     if not config.loss.distillation_weight:
         return None
     source: Embedder = encoder.eval()
-    if config.network.start not in ("random", "dlib"):
+    if config.network.start not in NAMED_STARTS:
         source = load_bundle(find_bundle(config.network.start), str(device)).module
     return compute_targets(source, faces.without_margin(rows), labels, config.loss.distillation_own_share, device)
 

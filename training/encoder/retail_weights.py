@@ -73,7 +73,7 @@ def _read_layers(model: Any) -> Iterator[tuple[NDArray[np.float64], NDArray[np.f
             following = after.get_node()
             has_bias = following.get_type_name() == "Add"
             yield _constant(op, 1), _constant(following, 1).ravel() if has_bias else None
-        elif kind == "PReLU":
+        elif kind == "PRelu":
             yield _constant(op, 1), None
         elif kind not in (*OTHERS, "Add", "Multiply"):
             raise ValueError(f"it has a layer {kind}")

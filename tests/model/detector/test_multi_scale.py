@@ -6,7 +6,7 @@ from PIL import Image
 
 from model.detector.bundle import load_detector
 from model.detector.levels import SMALLEST_EYE_DISTANCE
-from model.detector.multi_scale import FINER_PIXELS, MultiScaleDetector
+from model.detector.multi_scale import CERTAIN, FINER_PIXELS, MultiScaleDetector
 from model.face import Face, FaceDetector
 from model.images import decode_image
 from training.data.photos import Photo
@@ -145,3 +145,49 @@ def test_candidates_whose_landmarks_coincide_have_no_chance(detector: MultiScale
     candidate = np.full((1, 15), 50, np.float32)
     candidate[:, 4] = 0.99
     assert detector.refine(np.zeros((100, 100, 3), np.uint8), candidate)[0, 4] == 0
+
+
+def a_candidate(detector: MultiScaleDetector, image: np.ndarray) -> np.ndarray:
+    """The best candidate (1, 15) of a photo, with YuNet's score."""
+    return detector.find_candidates(image, [2])[:1]
+
+
+def test_landmarks_that_moved_far_are_refined_once_more(detector: MultiScaleDetector, lfw: dict[str, Photo]) -> None:
+    image = decode_image(lfw[PHOTO].read())
+    candidate = a_candidate(detector, image)
+    expected = detector.refine(image, candidate)[0, 5:].reshape(5, 2)
+    eye_distance = np.linalg.norm(expected[1] - expected[0])
+    wrong = candidate.copy()
+    wrong[:, 5::2] += 0.25 * eye_distance
+    once = detector.refine_landmarks(image, wrong[:, 5:]).landmarks.reshape(5, 2)
+    twice = detector.refine(image, wrong)[0, 5:].reshape(5, 2)
+    errors = [np.linalg.norm(each - expected, axis=1).mean() / eye_distance for each in (once, twice)]
+    assert errors[1] < 0.5 * errors[0]
+
+
+class CloseLooks(MultiScaleDetector):
+    """Gives every candidate the same close look, and counts the candidates."""
+
+    def __init__(self, logit: float) -> None:
+        super().__init__(load_detector())
+        self.logit, self.count = logit, 0
+
+    def look_closely(self, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        self.count += len(landmarks)
+        return np.full(len(landmarks), self.logit)
+
+
+def test_only_a_doubtful_candidate_is_judged_by_a_close_look(
+    detector: MultiScaleDetector, lfw: dict[str, Photo]
+) -> None:
+    image = decode_image(lfw[PHOTO].read())
+    candidate = a_candidate(detector, image)
+    hopeful, hopeless = CloseLooks(10.0), CloseLooks(-10.0)
+    for looks in (hopeful, hopeless):
+        assert looks.refine(image, candidate)[0, 4] >= CERTAIN
+        assert looks.count == 0
+    doubtful = candidate.copy()
+    doubtful[:, 4] = 0.1  # YuNet's score
+    assert hopeful.refine(image, doubtful)[0, 4] > 0.9
+    assert hopeless.refine(image, doubtful)[0, 4] < 0.1
+    assert hopeful.count == hopeless.count == 1

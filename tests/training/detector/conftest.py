@@ -1,4 +1,3 @@
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -28,14 +27,9 @@ def labelled(lfw: Mapping[str, Photo], tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="session")
-def yunet_file(lfw_folder: Path) -> Path:
-    """OpenCV Zoo's file. Without it the test is skipped, or fails if FACETWIN_REQUIRE_DATA=1."""
-    file = lfw_folder / "weights" / YUNET_FILE
-    if not file.is_file():
-        if os.environ.get("FACETWIN_REQUIRE_DATA") == "1":
-            pytest.fail(f"{file} does not exist")
-        pytest.skip(f"{file} does not exist")
-    return file
+def yunet_file(weights_folder: Path) -> Path:
+    """OpenCV Zoo's file."""
+    return weights_folder / YUNET_FILE
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from model.pipeline import PhotoReader
 from model.selection import FaceSelection
 from training.data.errors import DataError
 from training.data.photos import Photo
-from training.encoder.initial_weights import copy_dlib_weights, find_dlib_weights, read_dlib_weights
+from training.encoder.dlib_weights import copy_dlib_weights, find_dlib_weights, read_dlib_weights
 
 
 @pytest.fixture(scope="module")
