@@ -53,6 +53,10 @@ def load_photo_sets(lfw: LabelledPhotos, config: DetectorConfig, data: Path, bui
         )
     if aflw := _find(data, "mtfl"):
         sets += load_aflw(aflw)
+    if drivers := _find(data, "drivface"):
+        sets.append(
+            PhotoSet("DrivFace, drivers", "five points by hand, heads turned up to 45 degrees", load_drivers(drivers))
+        )
     if crowds := _find(data, "wider-val"):
         sets.append(
             PhotoSet(
@@ -138,6 +142,30 @@ def load_aflw(folder: Path) -> list[PhotoSet]:
     some = LabelledPhotos(tuple(photos[row] for row in turned), tuple(faces[row] for row in turned))
     truth = "five points by hand, photos of 80 px"
     return [PhotoSet("AFLW", truth, everybody), PhotoSet("AFLW, the fifth turned most", truth, some)]
+
+
+def load_drivers(folder: Path) -> LabelledPhotos:
+    """DrivFace (Diaz-Chito, Hernandez-Sabate, Lopez 2016): drivers in a car, with five points and a box each.
+
+    The table's right eye is the one at the left of the image. Raises DataError if the table is malformed or a photo is
+    missing.
+    """
+    table, photos, faces = folder / "drivPoints.txt", [], []
+    for line in table.read_text().splitlines()[1:]:
+        try:
+            name, *numbers = line.split(",")
+            left, top, width, height, *points = (float(number) for number in numbers[4:])
+            landmarks = np.array(points).reshape(5, 2)
+        except ValueError as error:
+            raise DataError(f"{table}: a line should hold a name and 18 numbers: {line}") from error
+        face = face_from_landmarks(landmarks)
+        face[:4] = left, top, left + width, top + height
+        file = folder / "DrivImages" / "DrivImages" / f"{name}.jpg"
+        if not file.is_file():
+            raise DataError(f"{file} does not exist. {table} names it.")
+        photos.append(Photo(name.strip(), file))
+        faces.append(face[None])
+    return LabelledPhotos(tuple(photos), tuple(faces))
 
 
 def load_boxes(folder: Path, every: int = 1) -> LabelledPhotos:

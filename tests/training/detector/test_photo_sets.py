@@ -14,6 +14,7 @@ from training.detector.photo_sets import (
     face_from_points,
     load_aflw,
     load_boxes,
+    load_drivers,
     load_faceless_sets,
     load_photo_sets,
 )
@@ -118,6 +119,36 @@ def test_the_faces_of_aflw_have_the_points_of_its_list(aflw: Path) -> None:
 
 
 @pytest.fixture
+def drivers(tmp_path: Path) -> Path:
+    """One driver, whose name has a blank at its end, as in the data set."""
+    folder = tmp_path / "drivface"
+    save_photo(folder / "DrivImages" / "DrivImages" / "driver_001 .jpg")
+    rows = ["fileName,subject,imgNum,label,ang,xF,yF,wF,hF,xRE,yRE,xLE,yLE,xN,yN,xRM,yRM,xLM,yLM"]
+    rows.append("driver_001 ,1,1,2,15,2,3,10,12,4,6,9,6,7,9,5,12,8,12")
+    (folder / "drivPoints.txt").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def test_drivers_have_the_box_and_the_points_of_the_table(drivers: Path) -> None:
+    labels = load_drivers(drivers)
+    assert [photo.name for photo in labels.photos] == ["driver_001"]
+    (face,) = labels.faces[0]
+    np.testing.assert_allclose(face, [2, 3, 12, 15, 1, 4, 6, 9, 6, 7, 9, 5, 12, 8, 12])
+    assert labels.decode(0).shape == (20, 20, 3)
+
+
+def test_a_malformed_table_and_a_missing_driver_are_named(drivers: Path) -> None:
+    table = drivers / "drivPoints.txt"
+    whole = table.read_text()
+    table.write_text(whole.replace("driver_001 ", "driver_002 "))
+    with pytest.raises(DataError, match=r"driver_002 \.jpg does not exist"):
+        load_drivers(drivers)
+    table.write_text(whole.replace(",12\n", "\n"))
+    with pytest.raises(DataError, match="a name and 18 numbers"):
+        load_drivers(drivers)
+
+
+@pytest.fixture
 def crowds(tmp_path: Path) -> Path:
     """Photos with labels as WIDER FACE has them; one photo is not there."""
     folder = tmp_path / "wider-val"
@@ -178,12 +209,13 @@ def test_photos_without_people_are_needed(tmp_path: Path, monkeypatch: pytest.Mo
     assert [each.name for each in load_faceless_sets(tmp_path / "elsewhere")] == ["pets"]
 
 
-@pytest.mark.usefixtures("aflw", "crowds")
+@pytest.mark.usefixtures("aflw", "crowds", "drivers")
 def test_only_the_sets_that_are_there_are_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     lfw = LabelledPhotos((), ())
     names = [each.name for each in load_photo_sets(lfw, CONFIG, tmp_path, tmp_path)]
     assert names[:3] == ["LFW", "AFLW", "AFLW, the fifth turned most"]
-    assert len(names) == 4
-    assert names[3].startswith("WIDER FACE")
+    assert len(names) == 5
+    assert names[3].startswith("DrivFace")
+    assert names[4].startswith("WIDER FACE")
     assert [each.name for each in load_photo_sets(lfw, CONFIG, tmp_path / "nowhere", tmp_path)] == ["LFW"]
