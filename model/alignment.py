@@ -19,11 +19,16 @@ CHIP_SIZE: Final = 150
 CHIP_TEMPLATE: Final = ((48.4, 46.6), (102.6, 46.5), (75.0, 78.9), (51.3, 105.6), (99.2, 106.1))
 
 
+def chip_template(size: int) -> NDArray[np.float64]:
+    """Returns the standard template, (5, 2) in pixels, for square crops of `size` pixels."""
+    return np.array(CHIP_TEMPLATE, np.float64) * (size / CHIP_SIZE)
+
+
 # The templates by name: positions of the landmarks in units of the crop's side, for MTCNN's landmarks. "sface" is the
 # usual template for crops of 112 pixels (Deng et al. 2019, 'ArcFace'); "retail-0095" is that of Open Model Zoo's
 # face-reidentification-retail-0095.
 TEMPLATES: Final[Mapping[str, NDArray[np.float64]]] = {
-    "dlib": np.array(CHIP_TEMPLATE, np.float64) / CHIP_SIZE,
+    "dlib": chip_template(1),
     "sface": np.array(
         [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)], np.float64
     )
@@ -48,11 +53,6 @@ def name_template(template: NDArray[np.floating], size: int) -> str:
         if np.abs(each * size - template).max() < 0.01 * size:
             return name
     raise ValueError(f"the template for crops of {size} pixels is none of {', '.join(TEMPLATES)}")
-
-
-def chip_template(size: int) -> NDArray[np.float64]:
-    """Returns the standard template, (5, 2) in pixels, for square crops of `size` pixels."""
-    return np.array(CHIP_TEMPLATE, np.float64) * (size / CHIP_SIZE)
 
 
 def adapt_template(reference_landmarks: NDArray[np.floating], template: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from model.detector.layout import CLOSE_SIZE, close_template
 from model.detector.yunet import STRIDES
 
-NEAR: Final = 0.15  # how far from there a face's landmarks may have their centre, as a share of the crop
+NEAR: Final = 0.15  # how far the centre of a face's landmarks may lie from the template's, as a share of the crop
 LEAST: Final = 1e-6  # of a score whose logit is taken
 
 

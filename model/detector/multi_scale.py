@@ -122,9 +122,6 @@ class MultiScaleDetector:
         if not len(candidates):
             return candidates
         refined = self.refine_landmarks(image, candidates[:, 5:])
-        moved = refined.is_aligned & (_distances(refined.landmarks, candidates[:, 5:]) > MOVED)
-        if moved.any():
-            refined = refined.replace_rows(moved, self.refine_landmarks(image, refined.landmarks[moved]))
         chances = _chance(self._score_weights, _logit(candidates[:, 4]), refined.logits)
         doubtful = refined.is_aligned & (chances < CERTAIN)
         if doubtful.any():
@@ -134,7 +131,14 @@ class MultiScaleDetector:
         return np.concatenate([candidates[:, :4], chances[:, None], refined.landmarks], axis=1, dtype=np.float32)
 
     def refine_landmarks(self, image: Pixels, landmarks: NDArray[np.floating]) -> RefinedLandmarks:
-        """Looks again at the places of landmarks (F, 10), at the photo's resolution."""
+        """Looks again at the places of landmarks (F, 10), at the photo's resolution; twice where they moved far."""
+        refined = self._refine_once(image, landmarks)
+        moved = refined.is_aligned & (_distances(refined.landmarks, landmarks) > MOVED)
+        if moved.any():
+            refined = refined.replace_rows(moved, self._refine_once(image, refined.landmarks[moved]))
+        return refined
+
+    def _refine_once(self, image: Pixels, landmarks: NDArray[np.floating]) -> RefinedLandmarks:
         crops, transforms, is_aligned = _align_all(image, landmarks, self._template, CROP_SIZE)
         values = self._bundle.refine(torch.from_numpy(crops)).cpu().numpy().astype(np.float64)
         points = self._template + values[:, :-1].reshape(-1, 5, 2)  # in the crops

@@ -89,16 +89,14 @@ def prepare_crops(
     return _merge_parts(folder, photos, config, recipe)
 
 
-def prepare_folder(
-    photos: Path, size: int, build: Path, template: CropTemplate = "dlib", detector: CropDetector = "service"
-) -> PreparedFaces:
+def prepare_folder(photos: Path, size: int, build: Path, template: CropTemplate = "dlib") -> PreparedFaces:
     """Crops of `size` pixels, as the service makes them, of a folder or tar of NAME/photo.jpg.
 
     They are made below `build`, or found there if the same photos were prepared before. They have no margin, which only
     training needs. Raises DataError and BundleError like `find_photos` and `prepare_crops`.
     """
     label = photos.resolve().name.removesuffix(".tar")
-    return prepare_crops(find_photos(photos), CropConfig(size, 0, detector, template), build, label)
+    return prepare_crops(find_photos(photos), CropConfig(size, 0, "service", template), build, label)
 
 
 def prepare_folder_for(bundle: Bundle, photos: Path, build: Path) -> PreparedFaces:

@@ -1,6 +1,5 @@
 """Reads the constants of an ONNX file: its weights, those that are int8 in blocks multiplied out."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,18 +19,10 @@ def read_constants(model: Any) -> dict[str, NDArray[Any]]:
     return constants
 
 
-def load_onnx(path: Path) -> Any:
-    """Loads a model. Raises whatever `onnx.load` does: protobuf's errors have no common type across its versions."""
-    return onnx.load(path)
-
-
 def _dequantize(node: Any, constants: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
     """(quantized - zero point) x scale, with one scale and zero point for each block along one axis."""
     attributes = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
     quantized, scale, zero = (constants[name] for name in node.input)
-    axis = int(attributes.get("axis", 1))
-    if block := int(attributes.get("block_size", 0)):
-        scale, zero = (np.repeat(each.astype(np.float32), block, axis=axis) for each in (scale, zero))
-        # The last block may be longer than what is left.
-        scale, zero = (each.take(range(quantized.shape[axis]), axis=axis) for each in (scale, zero))
+    block, axis = int(attributes["block_size"]), int(attributes["axis"])
+    scale, zero = (np.repeat(each.astype(np.float32), block, axis=axis) for each in (scale, zero))
     return np.asarray((quantized.astype(np.float32) - zero) * scale, np.float32)

@@ -56,7 +56,7 @@ class GuessConfig:
 class ScoreConfig:
     """The detector's thresholds on chances, 0..1; see model/detector/bundle.py and model/face.py.
 
-    They are chosen on validation photos with `python -m training detector scores`. `refiner_share`: the weight of the
+    Decision 18 says on which photos they were chosen. `refiner_share`: the weight of the
     refiner's logit beside that of the close look.
     """
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from training.data.errors import DataError
 from training.data.photos import Photo, find_photos
+from training.data.text import read_lines
 from training.detector.config import DetectorConfig
 from training.detector.pseudo_labels import FACE_VALUES, LabelledPhotos, pseudo_label
 from training.detector.splits import split_other_photos, without_labels
@@ -124,7 +125,7 @@ def load_aflw(folder: Path) -> list[PhotoSet]:
     distance between the eyes to that from eyes to mouth.
     """
     photos, faces, ratios = [], [], []
-    for line in (folder / "new_testing.txt").read_text().splitlines():
+    for line in read_lines(folder / "new_testing.txt", "MTFL's list"):
         try:
             name, *numbers = line.split()
             landmarks = np.array(numbers, np.float64).reshape(2, 5).T
@@ -151,7 +152,7 @@ def load_drivers(folder: Path) -> LabelledPhotos:
     missing.
     """
     table, photos, faces = folder / "drivPoints.txt", [], []
-    for line in table.read_text().splitlines()[1:]:
+    for line in read_lines(table, "DrivFace's table")[1:]:
         try:
             name, *numbers = line.split(",")
             left, top, width, height, *points = (float(number) for number in numbers[4:])

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from model.detector.yunet import Separable, YuNet
 from training.data.errors import DataError
-from training.data.onnx_constants import load_onnx, read_constants
+from training.data.onnx_constants import read_constants
 
 YUNET_FILE: Final = "face_detection_yunet_2023mar_int8bq.onnx"
 LEVELS: Final = 3
@@ -28,7 +29,7 @@ Weights = tuple[NDArray[np.float32], NDArray[np.float32]]  # of a convolution, a
 def load_yunet(path: Path) -> YuNet:
     """Builds the network from an ONNX file. Raises DataError if the file is not YuNet's."""
     try:
-        convolutions = _read_convolutions(load_onnx(path))
+        convolutions = _read_convolutions(onnx.load(path))
         return _fill(YuNet().eval(), convolutions)
     except Exception as error:  # protobuf's errors have no common type across its versions
         reason = str(error) or type(error).__name__

@@ -54,8 +54,8 @@ OPEN_WEIGHTS: Final = {
         load_sface,
     ),
     "retail-0095": OpenWeights(
-        "face-reidentification-retail-0095 of Open Model Zoo (Intel, Apache-2.0); its training photos are not "
-        "documented",
+        "face-reidentification-retail-0095 of Open Model Zoo (Intel, Apache-2.0); its public training recipe names "
+        "VGGFace2, but what trained these weights is not documented",
         OPEN_MODEL_ZOO,
         {
             RETAIL_FILE: "a16ac1cfe4334a50ca2ce48639e46f8e981351eb25943f73e3425a47939662b3",

@@ -40,7 +40,7 @@ def _fill(network: Retail0095, model: Any) -> Retail0095:
     values = list(_read_layers(model))
     if len(targets) != len(values):
         raise ValueError(f"it has {len(values)} layers instead of {len(targets)}")
-    scale, shift = values_of_input(model)
+    scale, shift = _read_scaling(model)
     if not np.allclose(-shift / scale, Retail0095.MEAN, atol=1e-3):
         raise ValueError("its pixels are scaled differently")
     weight, bias = values[0]
@@ -54,7 +54,7 @@ def _fill(network: Retail0095, model: Any) -> Retail0095:
     return network
 
 
-def values_of_input(model: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _read_scaling(model: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The scale and the shift of R, G and B with which the file begins."""
     first = {op.get_type_name(): _constant(op, 1) for op in reversed(model.get_ordered_ops()) if _is_on_pixels(op)}
     return first["Multiply"].ravel()[::-1], first["Add"].ravel()[::-1]

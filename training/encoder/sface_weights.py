@@ -1,7 +1,7 @@
 """Reads SFace's weights from OpenCV Zoo's ONNX file into the network of model/encoder/sface.py.
 
-The file is `face_recognition_sface_2021dec.onnx` of OpenCV Zoo (Apache-2.0), or its `int8bq` form, whose weights are
-int8 in blocks with a scale each. Batch normalization is folded into the neighbouring weights.
+The file is `face_recognition_sface_2021dec_int8bq.onnx` of OpenCV Zoo (Apache-2.0), whose weights are int8 in blocks
+with a scale each. Batch normalization is folded into the neighbouring weights.
 """
 
 from collections.abc import Mapping
@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from model.encoder.sface import SFace
 from training.data.errors import DataError
-from training.data.onnx_constants import load_onnx, read_constants
+from training.data.onnx_constants import read_constants
 
 SFACE_FILE: Final = "face_recognition_sface_2021dec_int8bq.onnx"
 # Smaller weights are taken for zero: they become denormal numbers, with which processors are ten times as slow.
@@ -28,7 +29,7 @@ Affine = tuple[NDArray[np.float64], NDArray[np.float64]]  # scale and shift of e
 def load_sface(path: Path) -> SFace:
     """Builds the network from an ONNX file. Raises DataError if the file is not SFace's."""
     try:
-        model = load_onnx(path)
+        model = onnx.load(path)
         return _fill(SFace().eval(), model, read_constants(model))
     except Exception as error:  # protobuf's errors have no common type across its versions
         reason = str(error) or type(error).__name__
@@ -37,14 +38,14 @@ def load_sface(path: Path) -> SFace:
 
 def _fill(network: SFace, model: Any, constants: Constants) -> SFace:
     layers = iter(network)
-    affine: Affine | None = None  # of the normalization between the last convolution and the fully connected layer
+    affine: Affine | None = None  # of the latest normalization
     for node in model.graph.node:
         if node.op_type == "Conv":
-            convolution = next(layers)
+            convolution, output = next(layers), node.output[0]
             weight = constants[node.input[1]].astype(np.float64)
         elif node.op_type == "BatchNormalization":
             affine = _read_normalization(node, constants)
-            if node.input[0].startswith("conv") and not node.input[0].endswith("relu"):
+            if node.input[0] == output:
                 scale, shift = affine
                 _set(convolution, weight * scale[:, None, None, None], shift)
         elif node.op_type == "PRelu":
