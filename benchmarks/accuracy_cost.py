@@ -79,11 +79,12 @@ def score_encodings(
     for start in track(range(0, len(rows), BATCH_SIZE), "Encoding three times"):
         crops = faces.without_margin(rows[start : start + BATCH_SIZE])
         with torch.inference_mode():
-            embeddings[0].append(bundle.module(torch.from_numpy(crops)).numpy())
-        embeddings[1].append(bundle.encode(crops))
-        embeddings[2].append(reduced.encode(crops))
-    exported, served, bf16 = (compare_all_pairs(np.concatenate(each), labels) for each in embeddings)
-    return exported, served, bf16
+            exported = bundle.module(torch.from_numpy(crops))
+        embeddings[0].append((exported if isinstance(exported, torch.Tensor) else exported[0]).numpy())
+        embeddings[1].append(bundle.encode(crops).vectors)
+        embeddings[2].append(reduced.encode(crops).vectors)
+    plain, served, bf16 = (compare_all_pairs(np.concatenate(each), labels) for each in embeddings)
+    return plain, served, bf16
 
 
 def score_decodings(bundle: Bundle, photos: Sequence[Photo]) -> tuple[PairScores, PairScores]:
@@ -93,7 +94,7 @@ def score_decodings(bundle: Bundle, photos: Sequence[Photo]) -> tuple[PairScores
     with ProcessPoolExecutor(count_cores(), mp_context=context, initializer=_start_worker) as pool:
         crops = list(track(pool.map(_read_enlarged, photos, chunksize=20), "Enlarged photos", total=len(photos)))
     labels = label_people([photo.person for photo in photos])
-    full, reduced = (bundle.encode(np.stack([pair[index] for pair in crops])) for index in (0, 1))
+    full, reduced = (bundle.encode(np.stack([pair[index] for pair in crops])).vectors for index in (0, 1))
     return compare_all_pairs(full, labels), compare_all_pairs(reduced, labels)
 
 

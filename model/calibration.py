@@ -1,7 +1,13 @@
 """Decisions and probabilities from similarities, with thresholds chosen by their error rates."""
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+# No group of adults may have more than this many times the false match rate that is asked for.
+WORST_GROUP_FACTOR: Final = 10.0
 
 
 class TargetUnsupported(Exception):
@@ -15,14 +21,20 @@ class OperatingPoint:
     """A threshold and the error rates measured at it, on people that were not used for training."""
 
     threshold: float  # cosine similarity, -1..1
-    fmr: float  # false match rate: share of impostor pairs at or above the threshold
+    fmr: float  # false match rate: share of impostor pairs at or above the threshold; the mean over the sets of people
     fnmr: float  # false non-match rate: share of genuine pairs below the threshold
     false_matches: int
     impostor_pairs: int
     genuine_pairs: int
     people: int
     interval: tuple[float, float]  # 95 % limits of `fmr`, from a bootstrap over people
-    fnmr_interval: tuple[float, float] | None = None  # those of `fnmr`; None in bundles that did not measure them
+    fnmr_interval: tuple[float, float]  # those of `fnmr`
+    fmr_worst_group: float | None = None  # the highest among groups of adults by sex and age; None without groups
+    worst_group: str | None = None  # in words, such as "women 60 and older"
+
+    def keeps(self, fmr: float) -> bool:
+        """Whether the rate is at most `fmr`, and that of every group of adults at most WORST_GROUP_FACTOR times it."""
+        return self.fmr <= fmr and (self.fmr_worst_group or 0.0) <= WORST_GROUP_FACTOR * fmr
 
 
 @dataclass(frozen=True)
@@ -32,6 +44,24 @@ class LabelErrors:
     photos: tuple[str, ...]
     fmr: tuple[float, ...]
     fnmr: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Recognizability:
+    """What to do with faces that the encoder can hardly recognise, by the recognizability that it gives, 0..1.
+
+    `refused_below`: such a face is refused. `doubtful_below`: below it, thresholds rise by `raised_by` (cosine).
+    `usable_refused`: share of usable calibration photos below the first floor.
+    """
+
+    refused_below: float
+    doubtful_below: float
+    raised_by: float
+    usable_refused: float
+
+    def raise_for(self, recognizability: float) -> float:
+        """By how much the threshold of a comparison with this face rises."""
+        return self.raised_by if recognizability < self.doubtful_below else 0.0
 
 
 @dataclass(frozen=True)
@@ -47,19 +77,19 @@ class SearchThreshold:
 class Calibration:
     """Maps similarities to decisions and probabilities.
 
-    `points` are ordered by rising threshold. `slope` and `intercept` are Platt's parameters: at equal prior odds, the
-    log odds of 'same person' are slope * similarity + intercept. Raises ValueError if there is no point or the order is
-    wrong.
+    `points` are ordered by rising threshold. `curve` holds pairs of similarity and log odds of 'same person' at equal
+    prior odds, both rising; between them, log odds are linear, and outside they are constant. Raises ValueError if
+    there is no point or no curve, or if an order is wrong.
     """
 
-    slope: float
-    intercept: float
+    curve: tuple[tuple[float, float], ...]
     points: tuple[OperatingPoint, ...]
     default_fmr: float
     ambiguity_margin: float  # a search is ambiguous if its two best identities differ by less in similarity
     data: str  # the people and photos that were compared
     command: str
     label_errors: LabelErrors | None = None
+    recognizability: Recognizability | None = None  # None if the encoder does not give it
 
     def __post_init__(self) -> None:
         if not self.points:
@@ -67,6 +97,9 @@ class Calibration:
         thresholds = [point.threshold for point in self.points]
         if thresholds != sorted(thresholds):
             raise ValueError("operating points must be ordered by rising threshold")
+        similarities, odds = [each[0] for each in self.curve], [each[1] for each in self.curve]
+        if not self.curve or similarities != sorted(set(similarities)) or odds != sorted(odds):
+            raise ValueError("the curve of log odds must rise")
 
     @property
     def strictest(self) -> OperatingPoint:
@@ -74,14 +107,29 @@ class Calibration:
         return self.points[-1]
 
     def probability(self, similarity: float) -> float:
-        """Returns the probability of 'same person', 0..1, at equal prior odds (Platt 1999)."""
-        logit = self.slope * similarity + self.intercept
-        return 1.0 / (1.0 + math.exp(-logit)) if logit >= 0 else math.exp(logit) / (1.0 + math.exp(logit))
+        """Returns the probability of 'same person', 0..1, at equal prior odds."""
+        return 1.0 / (1.0 + math.exp(-self._log_odds(similarity)))
+
+    @property
+    def even_odds(self) -> float:
+        """The similarity at which both answers are equally likely, at equal prior odds."""
+        for (low, odds), (high, higher) in pairwise(self.curve):
+            if odds <= 0 < higher:
+                return low + (high - low) * -odds / (higher - odds)
+        return self.curve[0][0] if self.curve[0][1] > 0 else self.curve[-1][0]
+
+    def _log_odds(self, similarity: float) -> float:
+        place = bisect_right(self.curve, (similarity, math.inf))
+        if place in (0, len(self.curve)):
+            return self.curve[max(place - 1, 0)][1]
+        (low, odds), (high, higher) = self.curve[place - 1], self.curve[place]
+        return odds + (higher - odds) * (similarity - low) / (high - low)
 
     def at_fmr(self, target: float | None = None) -> OperatingPoint:
-        """Returns the point with the lowest threshold whose FMR is at most `target` (default: `default_fmr`).
+        """Returns the point with the lowest threshold that keeps the FMR `target` (default: `default_fmr`), see
+        `OperatingPoint.keeps`.
 
-        Raises TargetUnsupported if the FMR of every point is higher.
+        Raises TargetUnsupported if no point does.
         """
         target = self.default_fmr if target is None else target
         point = self._at_most(target)
@@ -113,7 +161,7 @@ class Calibration:
         return SearchThreshold(self.strictest, lowest, target_met=False)
 
     def _at_most(self, fmr: float) -> OperatingPoint | None:
-        return next((point for point in self.points if point.fmr <= fmr), None)
+        return next((point for point in self.points if point.keeps(fmr)), None)
 
 
 def expected_fpir(fmr: float, gallery_size: int) -> float:

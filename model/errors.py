@@ -6,7 +6,8 @@ PhotoError
  ├─ CorruptImage        an image, but truncated or damaged
  ├─ ImageTooLarge       too many bytes or pixels
  ├─ NoFaceFound         no face in any of four orientations
- └─ SeveralFaces        several faces although one was required
+ ├─ SeveralFaces        several faces although one was required
+ └─ UnrecognizableFace  a face that the encoder cannot recognise reliably
 """
 
 
@@ -39,3 +40,7 @@ class NoFaceFound(PhotoError):
 
 class SeveralFaces(PhotoError):
     code = "several_faces"
+
+
+class UnrecognizableFace(PhotoError):
+    code = "unrecognizable_face"

@@ -70,7 +70,7 @@ class CropConfig:
 class NetworkConfig:
     """The encoder; for `mirror` and `side` see model/encoder/network.py.
 
-    `start` names the initial weights: "random", "dlib", "sface" or "retail-0095" (see
+    `start` names the initial weights: "random", "dlib", "sface", "retail-0095" or "retail-0095+sface" (see
     training/encoder/open_weights.py), or a bundle, which then also gives the distillation targets.
     """
 
@@ -143,6 +143,30 @@ class AugmentationConfig:
 
 
 @checked(frozen=True, config=STRICT)
+class HeadConfig:
+    """The layers over the branches of a paired encoder, which train while the branches stay as they are.
+
+    `retail_share`: the weight, 0..1, of retail-0095's part of the embedding at the start; SFace has the rest. `hold`:
+    weight of the squared distance of the fully connected layer to its start. `most_photos`: of one person, that train.
+    `impostors`: the folder of All-Age-Faces, which has one photo a person, so that all of its pairs are impostor
+    pairs; its people of `least_age` years or more train, `impostors_per_batch` at once, with the weight
+    `impostor_weight`. `degraded_people`: people a batch whose crops are degraded (training/data/degradations.py), two
+    photos each; `degraded_impostors` and `degraded_weight`: the same as above for them.
+    """
+
+    retail_share: Share
+    hold: NonNegativeFloat
+    most_photos: PositiveInt
+    impostors: str
+    least_age: NonNegativeInt
+    impostors_per_batch: PositiveInt
+    impostor_weight: NonNegativeFloat
+    degraded_people: PositiveInt
+    degraded_impostors: PositiveInt
+    degraded_weight: NonNegativeFloat
+
+
+@checked(frozen=True, config=STRICT)
 class TrainingConfig:
     """The optimization: AdamW with a linear warm-up and a cosine decay, and an exponential moving average of weights.
 
@@ -163,13 +187,14 @@ class TrainingConfig:
 
 @checked(frozen=True, config=STRICT)
 class CalibrationConfig:
-    """`photos`: a folder NAME/photo.jpg of other people in the data folder; if empty, the split's calibration people.
-
+    """`photos`: a folder NAME/photo.jpg of other people in the data folder, beside the split's calibration people.
+    `strangers`: the folder of All-Age-Faces, whose groups by sex and age bound the thresholds; none if empty.
     `label_errors`: its photos that show another person than their label says, found by inspection.
     """
 
     default_fmr: Annotated[float, Field(gt=0, lt=1)]
     photos: str = ""
+    strangers: str = ""
     label_errors: tuple[str, ...] = ()
 
 
@@ -184,9 +209,19 @@ class Config:
     network: NetworkConfig
     loss: LossConfig
     sampling: SamplingConfig
-    augmentation: AugmentationConfig
     training: TrainingConfig
     calibration: CalibrationConfig
+    augmentation: AugmentationConfig | None = None
+    head: HeadConfig | None = None
+
+    @model_validator(mode="after")
+    def _fits_the_network(self) -> Self:
+        if self.network.architecture == "paired":
+            if self.head is None or self.augmentation is not None:
+                raise ValueError('the network "paired" needs [head], and has no [augmentation]')
+        elif self.head is not None or self.augmentation is None:
+            raise ValueError(f'the network "{self.network.architecture}" needs [augmentation], and has no [head]')
+        return self
 
 
 class TrainableConfig(Protocol):

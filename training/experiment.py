@@ -89,6 +89,17 @@ class Experiment:
         return faces
 
     @cached_property
+    def impostors(self) -> PreparedFaces:
+        """All-Age-Faces, as the service finds its faces, for a config with a [head]. Made if they do not exist yet.
+
+        Raises DataError if the folder does not exist.
+        """
+        head, crops = self.config.head, self.config.crops
+        if head is None:
+            raise DataError(f"{self.config.name} has no [head], so it needs no impostors.")
+        return prepare_folder(self.find_folder(head.impostors), crops.size, self.build, crops.template)
+
+    @cached_property
     def served_faces(self) -> PreparedFaces:
         """LFW's faces as the service finds them, for calibration and reports. Made if they do not exist yet."""
         return prepare_folder(

@@ -33,6 +33,7 @@ STATUS: Final = {
     "unsupported_image": 415,
     "no_face_found": 422,
     "several_faces": 422,
+    "unrecognizable_face": 422,
     "idempotency_key_reused": 422,
     "low_quality": 422,
     "target_unsupported": 422,

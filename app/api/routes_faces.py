@@ -43,7 +43,7 @@ IDEMPOTENCY_KEY = (
 @router.post(
     "/verify",
     summary="Do two photos show the same person?",
-    responses=problem_responses(*FACE_CODES, "target_unsupported"),
+    responses=problem_responses(*FACE_CODES, "unrecognizable_face", "target_unsupported"),
     openapi_extra=openapi_request_body(VerifyRequest),
 )
 async def verify(
@@ -62,6 +62,7 @@ async def verify(
         "identity_exists",
         "encoder_mismatch",
         "low_quality",
+        "unrecognizable_face",
         "idempotency_key_reused",
         "gallery_unavailable",
     ),

@@ -6,12 +6,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from model.encoder.encoding import Encoding
+
 
 class FaceEncoder(Protocol):
     """Computes embeddings. Several threads call it at once."""
 
-    def encode(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Encodes aligned RGB crops (B, S, S, 3) as unit vectors (B, D)."""
+    def encode(self, crops: NDArray[np.uint8]) -> Encoding:
+        """Encodes aligned RGB crops (B, S, S, 3)."""
         ...
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from app.inference.admission import Admission
 from app.inference.encoder import FaceEncoder
+from model.encoder.encoding import Encoding
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ class _Job:
 @dataclass(frozen=True)
 class _Faces:
     crops: NDArray[np.uint8]  # (B, S, S, 3)
-    future: "Future[JobResult[NDArray[np.float32]]]" = field(default_factory=Future)
+    future: "Future[JobResult[Encoding]]" = field(default_factory=Future)
     queued_at: float = field(default_factory=time.perf_counter)
 
 
@@ -83,8 +84,8 @@ class Workers:
         self._enqueue(self._jobs, job)
         return await asyncio.wrap_future(job.future)
 
-    async def encode(self, crops: NDArray[np.uint8]) -> JobResult[NDArray[np.float32]]:
-        """Encodes crops (B, S, S, 3) as unit vectors (B, D), in one batch with crops of other requests."""
+    async def encode(self, crops: NDArray[np.uint8]) -> JobResult[Encoding]:
+        """Encodes crops (B, S, S, 3), in one batch with crops of other requests."""
         faces = _Faces(crops)
         self._enqueue(self._faces, faces)
         return await asyncio.wrap_future(faces.future)
@@ -137,17 +138,17 @@ class Workers:
     def _encode(self, batch: list[_Faces]) -> None:
         start = time.perf_counter()
         try:
-            vectors = self._encoder.encode(np.concatenate([faces.crops for faces in batch]))
+            encoding = self._encoder.encode(np.concatenate([faces.crops for faces in batch]))
         except BaseException as error:
             for faces in batch:
                 faces.future.set_exception(error)
             return
         run_ms = (time.perf_counter() - start) * 1000
-        self._on_batch(len(vectors))
+        self._on_batch(len(encoding))
         first = 0
         for faces in batch:
             last = first + len(faces.crops)
-            faces.future.set_result(JobResult(vectors[first:last], (start - faces.queued_at) * 1000, run_ms))
+            faces.future.set_result(JobResult(encoding[first:last], (start - faces.queued_at) * 1000, run_ms))
             first = last
 
 

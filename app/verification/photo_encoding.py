@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from app.inference.workers import JobResult, Workers
 from app.verification.results import DetectedFace, FacePose, FaceQuality
+from model.encoder.encoding import Encoding
 from model.errors import PhotoError
 from model.face import Face
 from model.pipeline import AlignedFace, PhotoFaces, PhotoReader
@@ -21,11 +22,28 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class EncodedFaces:
-    """One face per photo of a request, and their embeddings (B, D)."""
+    """One face per photo of a request, and what the encoder says about them, in the same order."""
 
+    fields: Sequence[str]  # of the request, one for each photo
     faces: Sequence[AlignedFace]
-    embeddings: NDArray[np.float32]
+    encoding: Encoding
     timings_ms: Mapping[str, float]
+
+    @property
+    def embeddings(self) -> NDArray[np.float32]:
+        """Unit vectors (B, D)."""
+        return self.encoding.vectors
+
+    @property
+    def recognizability(self) -> list[float | None]:
+        """Of each face; None if the encoder does not say."""
+        judged = self.encoding.recognizability
+        return [None] * len(self.faces) if judged is None else [float(each) for each in judged]
+
+    def describe(self, index: int) -> DetectedFace:
+        """The face of one photo as the API reports it."""
+        face = self.faces[index]
+        return describe_face(face.face, face.quality, face.faces_in_photo, self.recognizability[index])
 
 
 async def encode_photos(
@@ -50,7 +68,7 @@ async def encode_photos(
         encoded = await workers.encode(np.stack([face.crop for face in faces]))
     stages = {stage: sum(face.timings_ms[stage] for face in faces) for stage in ("decode", "detect", "align")}
     queue_ms = max(photo.queue_ms for photo in read_photos) + encoded.queue_ms
-    return EncodedFaces(faces, encoded.result, {**stages, "queue": queue_ms, "encode": encoded.run_ms})
+    return EncodedFaces(tuple(photos), faces, encoded.result, {**stages, "queue": queue_ms, "encode": encoded.run_ms})
 
 
 async def detect_faces(reader: PhotoReader, workers: Workers, field: str, photo: bytes) -> JobResult[PhotoFaces]:
@@ -59,12 +77,9 @@ async def detect_faces(reader: PhotoReader, workers: Workers, field: str, photo:
         return await workers.run(lambda: _with_field(field, lambda: reader.detect_all(photo)))
 
 
-def describe_aligned(aligned: AlignedFace) -> DetectedFace:
-    """The face of a photo as the API reports it."""
-    return describe_face(aligned.face, aligned.quality, aligned.faces_in_photo)
-
-
-def describe_face(face: Face, quality: Quality, faces_in_photo: int) -> DetectedFace:
+def describe_face(
+    face: Face, quality: Quality, faces_in_photo: int, recognizability: float | None = None
+) -> DetectedFace:
     """A face as the API reports it: coordinates rounded to 0.1 pixel."""
     left, top, right, bottom = (round(float(value), 1) for value in face.box)
     return DetectedFace(
@@ -72,7 +87,9 @@ def describe_face(face: Face, quality: Quality, faces_in_photo: int) -> Detected
         landmarks=tuple((round(float(x), 1), round(float(y), 1)) for x, y in face.landmarks),
         detection_score=round(face.score, 4),
         pose=FacePose(*(round(angle, 1) for angle in (quality.pose.yaw, quality.pose.pitch, quality.pose.roll))),
-        quality=FaceQuality(quality.score, quality.reasons),
+        quality=FaceQuality(
+            quality.score, quality.reasons, None if recognizability is None else round(recognizability, 3)
+        ),
         rotation=face.rotation,
         faces_in_photo=faces_in_photo,
     )

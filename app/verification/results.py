@@ -35,6 +35,14 @@ class ModelVersion:
 class FaceQuality:
     score: Annotated[float, Field(description="0..1, of the worst aspect.", examples=[0.8])]
     reasons: Annotated[tuple[str, ...], Field(description="Every aspect that is bad, in words.")]
+    recognizability: Annotated[
+        float | None,
+        Field(
+            description="0..1, the cosine that this face is expected to have with a good photo of the same person. "
+            "null from /detect, and if the bundle does not measure it.",
+            examples=[0.7],
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -86,25 +94,12 @@ class ErrorRates:
     interval: Annotated[
         tuple[float, float], Field(description="95 % confidence limits of `fmr`, by bootstrap over people.")
     ]
-    fnmr_interval: Annotated[
-        tuple[float, float] | None,
-        Field(description="95 % confidence limits of `fnmr`; null if the bundle does not have them."),
+    fnmr_interval: Annotated[tuple[float, float], Field(description="95 % confidence limits of `fnmr`.")]
+    fmr_worst_group: Annotated[
+        float | None,
+        Field(description="The highest FMR among groups of adults by sex and age; null if the bundle has no groups."),
     ]
-
-
-@dataclass(frozen=True)
-class VerificationResult:
-    verified: Annotated[bool, Field(description="True if and only if similarity >= threshold.")]
-    similarity: Annotated[float, Field(description="Cosine of the two embeddings, -1..1.", examples=[0.71])]
-    distance: Annotated[float, Field(description="sqrt(2 - 2 similarity), 0..2.", examples=[0.76])]
-    threshold: float
-    probability: Annotated[
-        float, Field(description="Probability that both photos show the same person, at equal prior odds.")
-    ]
-    operating_point: ErrorRates
-    faces: tuple[DetectedFace, DetectedFace]
-    model: ModelVersion
-    timings_ms: TimingsMs
+    worst_group: Annotated[str | None, Field(description="That group.", examples=["women 60 and older"])]
 
 
 @dataclass(frozen=True)
@@ -116,12 +111,32 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class VerificationResult:
+    verified: Annotated[bool, Field(description="True if and only if similarity >= threshold.")]
+    similarity: Annotated[float, Field(description="Cosine of the two embeddings, -1..1.", examples=[0.71])]
+    distance: Annotated[float, Field(description="sqrt(2 - 2 similarity), 0..2.", examples=[0.76])]
+    threshold: Annotated[
+        float, Field(description="Of the operating point; higher if a face is hard to recognise (see warnings).")
+    ]
+    probability: Annotated[
+        float, Field(description="Probability that both photos show the same person, at equal prior odds.")
+    ]
+    operating_point: ErrorRates
+    faces: tuple[DetectedFace, DetectedFace]
+    warnings: Annotated[tuple[Notice, ...], Field(description="hard_to_recognize.")]
+    model: ModelVersion
+    timings_ms: TimingsMs
+
+
+@dataclass(frozen=True)
 class EnrollmentResult:
     template_id: str
     identity: str
     gallery: str
     face: DetectedFace
-    warnings: Annotated[tuple[Notice, ...], Field(description="low_quality, collision, outlier, other_detector.")]
+    warnings: Annotated[
+        tuple[Notice, ...], Field(description="low_quality, hard_to_recognize, collision, outlier, other_detector.")
+    ]
     model: ModelVersion
     timings_ms: TimingsMs
 
@@ -160,7 +175,10 @@ class IdentificationResult:
     gallery: str
     gallery_size: Annotated[int, Field(description="Templates searched.")]
     face: DetectedFace
-    warnings: tuple[Notice, ...]
+    warnings: Annotated[
+        tuple[Notice, ...],
+        Field(description="unrecognizable_face (then nobody is named), hard_to_recognize, other_detector."),
+    ]
     model: ModelVersion
     timings_ms: TimingsMs
 

@@ -12,10 +12,15 @@ from app.inference.workers import Workers
 from app.verification.enrollment_advice import detector_notices, enrollment_notices
 from app.verification.photo_encoding import (
     EncodedFaces,
-    describe_aligned,
     describe_face,
     detect_faces,
     encode_photos,
+)
+from app.verification.recognizability import (
+    doubt_notices,
+    is_recognizable,
+    raise_threshold,
+    require_recognizable,
 )
 from app.verification.results import (
     Decision,
@@ -90,16 +95,21 @@ class FaceService:
         """Compares two photos. Raises TargetUnsupported."""
         point = self._calibration.at_fmr(target_fmr)
         encoded = await self._encode({"image1": image1, "image2": image2}, selection)
+        rule, recognizability = self._calibration.recognizability, encoded.recognizability
+        for field, value in zip(encoded.fields, recognizability, strict=True):
+            require_recognizable(rule, value, field)
+        threshold = raise_threshold(point.threshold, rule, recognizability)
         first, second = encoded.embeddings
         similarity = float(np.clip(first @ second, -1.0, 1.0))
         return VerificationResult(
-            verified=similarity >= point.threshold,
+            verified=similarity >= threshold,
             similarity=similarity,
             distance=euclidean_distance(similarity),
-            threshold=point.threshold,
+            threshold=threshold,
             probability=self._calibration.probability(similarity),
             operating_point=_error_rates(point),
-            faces=(describe_aligned(encoded.faces[0]), describe_aligned(encoded.faces[1])),
+            faces=(encoded.describe(0), encoded.describe(1)),
+            warnings=doubt_notices(rule, recognizability),
             model=self._model,
             timings_ms=encoded.timings_ms,
         )
@@ -121,6 +131,8 @@ class FaceService:
         Raises LowQuality, IdentityExists, EncoderMismatch, IdempotencyKeyReused.
         """
         encoded = await self._encode({"image": image}, selection)
+        rule, recognizability = self._calibration.recognizability, encoded.recognizability
+        require_recognizable(rule, recognizability[0], "image")
         quality = encoded.faces[0].quality
         if quality.score < min_quality:
             reasons = "; ".join(quality.reasons) or "no single aspect is bad"
@@ -143,8 +155,8 @@ class FaceService:
             template_id=template.template_id,
             identity=identity,
             gallery=gallery,
-            face=describe_aligned(encoded.faces[0]),
-            warnings=warnings,
+            face=encoded.describe(0),
+            warnings=(*doubt_notices(rule, recognizability), *warnings),
             model=self._model,
             timings_ms=encoded.timings_ms,
         )
@@ -159,24 +171,29 @@ class FaceService:
         found = await self.gallery.search(gallery, encoded.embeddings[0], self._model.encoder_id, max(top_k, 2))
         search_ms = (self._clock() - start) * 1000
         target = DEFAULT_FPIR if target_fpir is None else target_fpir
-        rule = self._calibration.at_fpir(found.size, target, explicit=target_fpir is not None)
-        threshold = rule.point.threshold
-        passing = [candidate for candidate in found.candidates if candidate.similarity >= threshold]
+        chosen = self._calibration.at_fpir(found.size, target, explicit=target_fpir is not None)
+        rule, recognizability = self._calibration.recognizability, encoded.recognizability
+        threshold = raise_threshold(chosen.point.threshold, rule, recognizability)
+        is_named = is_recognizable(rule, recognizability[0])
+        passing = [each for each in found.candidates if is_named and each.similarity >= threshold]
         decision = _decide(passing, self._calibration)
         return IdentificationResult(
             decision=decision,
             identity=passing[0].identity if decision is Decision.MATCH else None,
             candidates=tuple(
-                RankedCandidate(each.identity, each.similarity, each.template_id, each.similarity >= threshold)
+                RankedCandidate(each.identity, each.similarity, each.template_id, each in passing)
                 for each in found.candidates[:top_k]
             ),
             threshold=threshold,
-            expected_fpir=rule.expected_fpir if found.size else 0.0,
-            target_met=rule.target_met,
+            expected_fpir=chosen.expected_fpir if found.size else 0.0,
+            target_met=chosen.target_met,
             gallery=gallery,
             gallery_size=found.size,
-            face=describe_aligned(encoded.faces[0]),
-            warnings=detector_notices(found.detectors, self._reader.detector.name),
+            face=encoded.describe(0),
+            warnings=(
+                *doubt_notices(rule, recognizability),
+                *detector_notices(found.detectors, self._reader.detector.name),
+            ),
             model=self._model,
             timings_ms={**encoded.timings_ms, "search": search_ms},
         )
@@ -186,7 +203,7 @@ class FaceService:
         encoded = await self._encode({"image": image}, selection)
         return EmbeddingResult(
             embedding=tuple(encoded.embeddings[0].tolist()),
-            face=describe_aligned(encoded.faces[0]),
+            face=encoded.describe(0),
             model=self._model,
             timings_ms=encoded.timings_ms,
         )
@@ -216,6 +233,8 @@ def _error_rates(point: OperatingPoint) -> ErrorRates:
         point.people,
         point.interval,
         point.fnmr_interval,
+        point.fmr_worst_group,
+        point.worst_group,
     )
 
 

@@ -56,7 +56,7 @@ def fit_lfw_population(build: Path) -> Population:
     faces = prepare_folder_for(bundle, lfw_photo_source(data), build)
     rows = select_rows(faces.people, people)
     batches = [rows[start : start + BATCH_SIZE] for start in range(0, len(rows), BATCH_SIZE)]
-    embeddings = np.concatenate([bundle.encode(faces.without_margin(batch)) for batch in batches])
+    embeddings = np.concatenate([bundle.encode(faces.without_margin(batch)).vectors for batch in batches])
     return fit_population(embeddings, label_people([faces.people[row] for row in rows]))
 
 

@@ -65,7 +65,7 @@ def measure_pipeline(photos: Sequence[Photo], seconds: float, precision: Precisi
     def verify(number: int) -> float:
         pair = files[2 * number % len(files)], files[(2 * number + 1) % len(files)]
         crops = np.stack([reader.read(each, FaceSelection.LARGEST).crop for each in pair])
-        first, second = bundle.encode(crops)
+        first, second = bundle.encode(crops).vectors
         return float(first @ second)
 
     def verify_until_end(first: int) -> int:

@@ -1,7 +1,7 @@
 """An encoder's bundle: weights, preprocessing, calibration and metadata in one file."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model.calibration import Calibration
+from model.encoder.encoding import Encoding, join_encodings
 from model.images import Pixels
 from model.runtime.forms import Engine, FastestNetwork, Form, Network, choose_fastest, compile_forms
 from model.runtime.processor import has_bf16, instruction_set
@@ -28,7 +29,7 @@ from model.runtime.torchscript import (
     script,
 )
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 # Faces that a CPU encodes at once. With more, the feature maps no longer fit its caches, which is a fifth slower.
 MAX_CPU_BATCH: Final = 8
 TIMED_BATCHES: Final = (1, 2, MAX_CPU_BATCH)  # for which the forms of the network are timed
@@ -71,11 +72,12 @@ class BundleMetadata:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A loaded bundle. `module` maps crops, uint8 (B, S, S, 3), to unit vectors, float32 (B, D), on its device."""
+    """A loaded bundle. `module` maps crops, uint8 (B, S, S, 3), to unit vectors, float32 (B, D), on its device; or to
+    these and the recognizability (B,) of each face."""
 
     module: torch.jit.ScriptModule
     metadata: BundleMetadata
-    golden: Mapping[str, NDArray[Any]]  # crops uint8 (G, S, S, 3); vectors float32 (G, D)
+    golden: Mapping[str, NDArray[Any]]  # crops uint8 (G, S, S, 3); vectors float32 (G, D); recognizability (G,) or (0,)
     path: Path
     precision: Precision = Precision.FLOAT32
     engine: Engine = Engine.TORCHSCRIPT
@@ -105,22 +107,22 @@ class Bundle:
     def device(self) -> torch.device:
         return next(iter(self.module.state_dict().values())).device  # type: ignore[no-any-return]
 
-    def encode(self, crops: Pixels) -> NDArray[np.float32]:
-        """Encodes aligned RGB crops, uint8 (B, S, S, 3), to unit vectors, float32 (B, D).
+    def encode(self, crops: Pixels) -> Encoding:
+        """Encodes aligned RGB crops, uint8 (B, S, S, 3).
 
         Several threads may call it at once, after `serving` was read or `self_check` called once. Raises RuntimeError
         on another shape or dtype.
         """
         return self._encode(self.serving, crops)
 
-    def _encode(self, network: Network, crops: Pixels) -> NDArray[np.float32]:
+    def _encode(self, network: Network, crops: Pixels) -> Encoding:
         size = self.metadata.crop_size
         if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (size, size, 3):
             raise RuntimeError(f"crops must be uint8 of shape (B, {size}, {size}, 3)")
         pixels = torch.from_numpy(np.ascontiguousarray(crops))
         with torch.inference_mode():
             parts = torch.split(pixels, MAX_CPU_BATCH) if self.device.type == "cpu" else (pixels.to(self.device),)
-            return np.concatenate([network(part)[0].numpy(force=True) for part in parts])
+            return join_encodings([_to_encoding(network(part)) for part in parts])
 
     def self_check(self) -> float:
         """Encodes the golden crops on the module's device, in the form that serves.
@@ -134,12 +136,16 @@ class Bundle:
     def _check(self, form: Form, network: Network) -> float:
         expected = self.golden["vectors"]
         try:
-            vectors = self._encode(network, self.golden["crops"])
+            encoding = self._encode(network, self.golden["crops"])
         except RuntimeError as error:  # an operator that the device does not support
             raise BundleError(f"{self.path} does not run on {self.device}: {error}. Use another device.") from error
+        vectors = encoding.vectors
         if vectors.shape != expected.shape:
             raise BundleError(f"{self.path} returns vectors of shape {vectors.shape} instead of {expected.shape}")
         difference = float(np.abs(vectors - expected).max())
+        if encoding.recognizability is not None and form is not Form.FUSED_BF16:
+            judged = np.abs(encoding.recognizability - self.golden["recognizability"])
+            difference = max(difference, float(judged.max()))
         exact = form is not Form.FUSED_BF16
         if not (difference <= FLOAT32_TOLERANCE if exact else (vectors * expected).sum(1).min() >= BFLOAT16_COSINE):
             raise BundleError(
@@ -176,9 +182,10 @@ def create_bundle(path: Path, encoder: nn.Module, metadata: BundleMetadata) -> B
     smooth = nn.functional.interpolate(coarse, metadata.crop_size, mode="bicubic", align_corners=False)
     crops = (smooth.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).contiguous()  # (4, S, S, 3)
     with torch.inference_mode():
-        vectors = module(crops)
+        encoding = _to_encoding(_as_tuple(module(crops)))
     metadata = replace(metadata, encoder_id=compute_encoder_id(module.state_dict(), metadata))
-    golden = {"crops": crops.numpy(), "vectors": vectors.numpy()}
+    judged = np.empty(0, np.float32) if encoding.recognizability is None else encoding.recognizability
+    golden = {"crops": crops.numpy(), "vectors": encoding.vectors, "recognizability": judged}
     return _save(Bundle(module, metadata, golden, path))
 
 
@@ -208,7 +215,7 @@ def load_bundle(
             f"bf16 needs the CPU as device, with AVX-512; this is {device} with {instruction_set()}. "
             "Choose the precision float32."
         )
-    file = load_scripted(path, device, ("crops", "vectors"))
+    file = load_scripted(path, device, ("crops", "vectors", "recognizability"))
     metadata = parse_metadata(file, BundleMetadata, SCHEMA, path)
     if compute_encoder_id(file.module.state_dict(), metadata) != metadata.encoder_id:
         raise BundleError(f"{path}: the weights do not match the encoder_id in the metadata. Get the file again.")
@@ -231,6 +238,15 @@ def compute_encoder_id(state: Mapping[str, Tensor], metadata: BundleMetadata) ->
     if metadata.architecture.get("side"):
         preprocessing.append(f"side {metadata.architecture['side']}")
     return compute_digest(state, json.dumps(preprocessing))
+
+
+def _as_tuple(outputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+
+
+def _to_encoding(outputs: Sequence[Tensor]) -> Encoding:
+    vectors, *judged = (each.numpy(force=True) for each in outputs)
+    return Encoding(vectors, judged[0] if judged else None)
 
 
 def _save(bundle: Bundle) -> Bundle:

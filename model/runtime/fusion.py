@@ -81,6 +81,10 @@ def fuse(frozen: torch.jit.ScriptModule, sizes: Sequence[Size], *, bf16: bool = 
             _rewrite(graph, f"graph({INPUTS}, %other, %alpha):\n{sums}\n return (%z)", _convolution_with_sum(bf16))
         followed = f"{CONVOLVED}\n %z = aten::{relu}(%y)"
         _rewrite(graph, f"graph({INPUTS}):\n{followed}\n return (%z)", _convolution_with("relu", bf16))
+    for node in graph.findAllNodes("aten::prelu"):
+        _replace_single_slope(graph, node)
+    leaky = f"graph({INPUTS}, %slope):\n{CONVOLVED}\n %z = aten::leaky_relu(%y, %slope)\n return (%z)"
+    _rewrite(graph, leaky, _convolution_with_slope(bf16))
     _rewrite(graph, f"graph({INPUTS}):\n{CONVOLVED}\n return (%y)", _convolution_with("none", bf16))
     for node in graph.findAllNodes(PACKING):
         _pack(graph, node, size_of[node.inputsAt(0).debugName()])
@@ -128,6 +132,17 @@ def _fold_scaling(graph: Any, node: Any) -> None:
     node.replaceInput(0, shifted.inputsAt(0))
 
 
+def _replace_single_slope(graph: Any, node: Any) -> None:
+    """Rewrites a PReLU with one slope for all channels as a leaky ReLU, which oneDNN computes with the convolution."""
+    slope = node.inputsAt(1).toIValue()
+    if not isinstance(slope, Tensor) or slope.numel() != 1:
+        return
+    with graph.insert_point_guard(node):
+        leaky = _insert(graph, "aten::leaky_relu", node.inputsAt(0), graph.insertConstant(float(slope)))
+    node.output().replaceAllUsesWith(leaky)
+    node.destroy()
+
+
 def _split_pooling(graph: Any, node: Any) -> None:
     """Rewrites max-pooling of 3 x 3 with stride 2 as the maximum over rows and then over columns. torch's operator
     also computes the index of each maximum, which takes longer than both."""
@@ -151,7 +166,10 @@ def _insert(graph: Any, kind: str, *inputs: Any) -> Any:
 
 
 def _convert_to_bf16(graph: Any, convolutions: Any) -> None:
-    """Converts weights and biases to bfloat16, and the input of each fully connected layer back to float32."""
+    """Converts weights, biases and slopes to bfloat16, and the input of each fully connected layer back to float32."""
+    for node in graph.findAllNodes("aten::prelu"):
+        with graph.insert_point_guard(node):
+            node.replaceInput(1, graph.insertConstant(node.inputsAt(1).toIValue().bfloat16()))
     for node in convolutions:
         for position in (1, 2):  # weight and bias
             value = node.inputsAt(position).toIValue()
@@ -176,6 +194,15 @@ def _convolution_with(activation: str, bf16: bool) -> str:
     return f"""graph({INPUTS}):{cast}{PACKED}
  %activation : str = prim::Constant[value="{activation}"]()
  %z = mkldnn::_convolution_pointwise({x}, {OPTIONS}, %activation, %no_numbers, %no_method)
+ return (%z)"""
+
+
+def _convolution_with_slope(bf16: bool) -> str:
+    cast, x = (_cast("%typed", "%x", BFLOAT16), "%typed") if bf16 else ("", "%x")
+    return f"""graph({INPUTS}, %slope):{cast}{PACKED}
+ %activation : str = prim::Constant[value="leaky_relu"]()
+ %slopes : Scalar?[] = prim::ListConstruct(%slope)
+ %z = mkldnn::_convolution_pointwise({x}, {OPTIONS}, %activation, %slopes, %no_method)
  return (%z)"""
 
 

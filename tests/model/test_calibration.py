@@ -1,9 +1,12 @@
 import math
+from dataclasses import replace
 
 import pytest
 
-from model.calibration import Calibration, TargetUnsupported, euclidean_distance, expected_fpir
+from model.calibration import Calibration, Recognizability, TargetUnsupported, euclidean_distance, expected_fpir
 from tests.support.fakes import calibration, operating_point
+
+CURVE = ((0.0, -1.0), (1.0, 1.0))
 
 
 def test_at_fmr_returns_the_lowest_threshold_that_keeps_the_target() -> None:
@@ -69,4 +72,29 @@ def test_expected_fpir_of_independent_comparisons() -> None:
 
 def test_calibration_rejects_points_out_of_order() -> None:
     with pytest.raises(ValueError, match="rising threshold"):
-        Calibration(1, 0, (operating_point(0.9, 1e-3), operating_point(0.5, 1e-1)), 1e-2, 0.1, "", "")
+        Calibration(CURVE, (operating_point(0.9, 1e-3), operating_point(0.5, 1e-1)), 1e-2, 0.1, "", "")
+
+
+@pytest.mark.parametrize("curve", [(), ((0.5, 0.0), (0.4, 1.0)), ((0.4, 1.0), (0.5, 0.0)), ((0.4, 0.0), (0.4, 1.0))])
+def test_calibration_rejects_a_curve_that_does_not_rise(curve: tuple[tuple[float, float], ...]) -> None:
+    with pytest.raises(ValueError, match="must rise"):
+        Calibration(curve, (operating_point(0.5, 1e-1),), 1e-2, 0.1, "", "")
+
+
+def test_the_probability_is_constant_outside_the_curve_and_interpolated_inside() -> None:
+    bent = replace(calibration(), curve=((0.0, -4.0), (0.5, 0.0), (1.0, 2.0)))
+    assert bent.probability(-1) == bent.probability(0) == pytest.approx(1 / (1 + math.exp(4)))
+    assert bent.probability(0.75) == pytest.approx(1 / (1 + math.exp(-1)))
+    assert bent.even_odds == pytest.approx(0.5)
+
+
+def test_a_point_whose_worst_group_exceeds_ten_times_the_target_does_not_keep_it() -> None:
+    unfair, fair = (replace(operating_point(t, 1e-3), fmr_worst_group=w) for t, w in ((0.5, 0.02), (0.7, 0.009)))
+    assert replace(calibration(), points=(unfair, fair)).at_fmr(1e-3) == fair
+    assert replace(calibration(), points=(unfair, fair)).at_fmr(2e-3) == unfair
+
+
+def test_the_threshold_rises_for_a_doubtful_face_only() -> None:
+    rule = Recognizability(refused_below=0.2, doubtful_below=0.5, raised_by=0.1, usable_refused=0.004)
+    assert rule.raise_for(0.49) == 0.1
+    assert rule.raise_for(0.5) == 0.0

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.alignment import CHIP_TEMPLATE
-from model.calibration import Calibration, OperatingPoint
+from model.calibration import Calibration, OperatingPoint, Recognizability
 from model.encoder.bundle import SCHEMA, BundleMetadata
+from model.encoder.encoding import Encoding
 from model.face import Face
 
 CROP = 16
@@ -20,6 +21,8 @@ TEMPLATE = ((5.0, 5.0), (11.0, 5.0), (8.0, 8.0), (5.5, 11.0), (10.5, 11.0))
 
 RED, BLUE, GREEN = (220, 40, 40), (40, 40, 220), (40, 220, 40)
 REDDISH = (215, 45, 40)  # the same person as RED in another light
+DOUBTFUL = (115, 20, 20)  # hard to recognise, by FakeEncoder and the fake calibration
+UNRECOGNIZABLE = (60, 10, 10)
 
 
 class FakeDetector:
@@ -48,20 +51,27 @@ class FakeDetector:
 
 
 class FakeEncoder:
-    """Encodes the mean colour of a crop, centred, as a unit vector of three dimensions."""
+    """Encodes the mean colour of a crop, centred, as a unit vector of three dimensions.
 
-    def encode(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        colour = crops.reshape(len(crops), -1, 3).mean(axis=1) - 127.5
-        return np.asarray(colour / np.linalg.norm(colour, axis=1, keepdims=True), np.float32)
+    Recognizability is the brightest channel, 0..1.
+    """
+
+    def encode(self, crops: NDArray[np.uint8]) -> Encoding:
+        colour = crops.reshape(len(crops), -1, 3).mean(axis=1)
+        centred = colour - 127.5
+        vectors = np.asarray(centred / np.linalg.norm(centred, axis=1, keepdims=True), np.float32)
+        return Encoding(vectors, np.asarray(colour.max(axis=1) / 255, np.float32))
 
 
 def operating_point(threshold: float, fmr: float, fnmr: float = 0.1) -> OperatingPoint:
-    return OperatingPoint(threshold, fmr, fnmr, 40, 100_000, 1000, 200, (fmr / 2, fmr * 2))
+    return OperatingPoint(threshold, fmr, fnmr, 40, 100_000, 1000, 200, (fmr / 2, fmr * 2), (fnmr / 2, fnmr * 2))
 
 
 def calibration() -> Calibration:
     points = (operating_point(0.5, 1e-1), operating_point(0.7, 1e-2), operating_point(0.9, 1e-3))
-    return Calibration(10.0, -6.0, points, 1e-2, 0.05, "fakes", "none")
+    rule = Recognizability(refused_below=0.3, doubtful_below=0.5, raised_by=0.15, usable_refused=0.004)
+    curve = ((-0.4, -10.0), (1.6, 10.0))
+    return Calibration(curve, points, 1e-2, 0.05, "fakes", "none", recognizability=rule)
 
 
 def metadata(encoder_id: str = "e" * 64) -> BundleMetadata:

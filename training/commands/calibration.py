@@ -17,14 +17,13 @@ from training.commands.options import (
     console,
     open_experiment,
 )
-from training.commands.tables import print_calibration, print_prepared
+from training.commands.tables import print_calibration
 from training.config import display_path
 from training.data.errors import DataError
 
 if TYPE_CHECKING:
     from model.calibration import Calibration
     from model.encoder.bundle import Bundle
-    from training.evaluation.embeddings import Embeddings
     from training.experiment import Experiment
 
 app = typer.Typer()
@@ -45,23 +44,28 @@ def calibrate(
     from model.encoder.bundle import load_bundle, update_metadata
     from training.evaluation.calibration import calibrate as calibrate_pairs
     from training.evaluation.calibration import with_label_errors
+    from training.evaluation.calibration_people import gather_people
     from training.evaluation.plots import plot_det
+    from training.metrics.pooling import PooledPairs
     from training.metrics.verification import equal_error_rate
 
     experiment = open_experiment(config, data, build, needs_lfw=not photos)
     source = load_bundle(experiment.bundle_path(bundle))
     target = _choose_target(experiment, source, photos, out, config)
-    folder = photos or experiment.calibration_photos
-    embeddings, people, detector = _embed_calibration_people(experiment, source, folder)
+    people = gather_people(experiment, source, photos)
     command = f"python -m training calibrate --config {display_path(config)}"
     command += f" --bundle {bundle}" if bundle else ""
     command += f" --photos {photos.resolve().name}" if photos else ""
     wanted_fmr = experiment.config.calibration.default_fmr
-    pairs = embeddings.all_pairs()
-    calibration = calibrate_pairs(pairs, wanted_fmr, f"{people}, every pair", command)
+    pooled = PooledPairs(people.pairs())
+    calibration = calibrate_pairs(pooled, wanted_fmr, f"{people.description}, every pair", command, people.groups)
     label_errors = () if photos else experiment.config.calibration.label_errors
     if label_errors:
-        calibration = with_label_errors(calibration, embeddings.without(label_errors).all_pairs(), label_errors)
+        calibration = with_label_errors(calibration, PooledPairs(people.pairs(label_errors)), label_errors)
+    floors = people.choose_floors(source, calibration)
+    if floors:
+        calibration = replace(calibration, recognizability=floors)
+    detector = people.detector
     changes: dict[str, Any] = {"calibration": calibration, "detector": detector}
     # The old evaluation was measured at the old thresholds; View 2 has thresholds of its own.
     view2 = (source.metadata.evaluation or {}).get("view2")
@@ -72,9 +76,9 @@ def calibrate(
     calibrated = update_metadata(replace(source, path=target), **changes)
     plots = Path("docs/plots") if target == experiment.shipped_bundle else build / "plots"
     name = calibrated.metadata.name
-    shown = folder.resolve().name if folder else "the calibration people"
-    plot_det(pairs, f"{name}: every pair of {shown}", plots / f"{name}-det.png")
-    print_calibration(calibration, equal_error_rate(pairs.genuine_histogram, pairs.impostor_histogram))
+    largest = max(pooled.with_genuine, key=lambda pairs: pairs.people)
+    plot_det(largest, f"{name}: every pair of {people.largest}", plots / f"{name}-det.png")
+    print_calibration(calibration, equal_error_rate(largest.genuine_histogram, largest.impostor_histogram))
     _print_default_fmr_change(source.metadata.calibration, calibration, wanted_fmr)
     console.print(f"The calibrated bundle is {target}.", soft_wrap=True)
 
@@ -100,26 +104,6 @@ def _choose_target(
             f"rates. Write a copy instead: {command}"
         )
     return bundle.path
-
-
-def _embed_calibration_people(
-    experiment: "Experiment", bundle: "Bundle", folder: Path | None
-) -> tuple["Embeddings", str, str]:
-    """The embeddings to calibrate on, whose they are in words, and the name of the detector."""
-    from training.data.crops import prepare_folder_for
-    from training.evaluation.embeddings import embed_people
-
-    if folder:
-        faces = prepare_folder_for(bundle, folder, experiment.build)
-        print_prepared(faces, folder)
-        embeddings = embed_people(bundle, faces, frozenset(faces.people))
-        people = f"{folder.resolve().name}: {len(set(faces.people))} people, {len(embeddings.names)} photos"
-    else:
-        faces = experiment.served_faces
-        embeddings = embed_people(bundle, faces, experiment.split.calibration)
-        count = len(experiment.split.calibration)
-        people = f"{count} calibration people of LFW's peopleDevTrain ({len(embeddings.names)} photos)"
-    return embeddings, people, faces.detector
 
 
 def _print_default_fmr_change(old: "Calibration | None", new: "Calibration", wanted_fmr: float) -> None:

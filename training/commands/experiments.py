@@ -40,6 +40,7 @@ def view2(
     import numpy as np
 
     from model.encoder.bundle import find_bundle, load_bundle, update_metadata
+    from training.commands.encoder_training import train_experiment
     from training.evaluation.plots import plot_det, plot_roc, plot_scores
     from training.evaluation.view2 import FOLDS, result_file, run_fold, summarise_folds
     from training.metrics.verification import collect_scores
@@ -53,7 +54,14 @@ def view2(
     for fold in FOLDS:
         if fold in chosen or result_file(folder, fold).is_file():
             result = run_fold(
-                experiment.config, experiment.faces, experiment.served_faces, experiment.lists, folder, runs, fold
+                experiment.config,
+                lambda split, run: train_experiment(experiment, split, run),
+                experiment.faces,
+                experiment.served_faces,
+                experiment.lists,
+                folder,
+                runs,
+                fold,
             )
             console.print(f"Fold {fold}: {result.accuracy:.4f} at {result.threshold:.4f}, {result.seconds:.0f} s")
             done.append(result)
@@ -108,7 +116,8 @@ def omniglot(
     device = pick_device()
     encoder = encoder.to(device)
     # The paper's own head compares drawings as they are.
-    embed = average_views(encoder, experiment.config.augmentation) if isinstance(encoder, SiameseEncoder) else None
+    augmentation = experiment.config.augmentation
+    embed = average_views(encoder, augmentation) if isinstance(encoder, SiameseEncoder) and augmentation else None
     accuracies = one_shot_accuracy(encoder, runs, device, embed)
     error = float(accuracies.std(ddof=1) / len(runs) ** 0.5)
     console.print(

@@ -28,7 +28,7 @@ def hardest_pairs(
     loaded = load_bundle(find_bundle(bundle))
     faces = prepare_folder_for(loaded, photos, build)
     rows = np.arange(len(faces.names))
-    impostor, genuine = find_hardest_pairs(embed(loaded, faces, rows), faces.people, count)
+    impostor, genuine = find_hardest_pairs(embed(loaded, faces, rows).vectors, faces.people, count)
     folder = photos.resolve().name
     target = build / "hardest-pairs" / f"{loaded.metadata.name}-{folder}.html"
     write_html(f"{loaded.metadata.name} on {folder}", faces, rows, impostor, genuine, target)

@@ -41,13 +41,13 @@ def prepare(
 def train(config: ConfigOption = DEFAULT_CONFIG, data: DataOption = None, build: BuildOption = DEFAULT_BUILD) -> None:
     """Trains the encoder. Resumes where it was interrupted. TensorBoard reads build/runs. On several GPUs or hosts:
     `torchrun ... -m training train ...`."""
+    from training.commands.encoder_training import train_experiment
     from training.encoder.factory import load_best_encoder
-    from training.encoder.loop import train as train_encoder
     from training.optimization.distributed import init_process_group
 
     experiment = open_experiment(config, data, build)
     with init_process_group() as group:
-        best = train_encoder(experiment.config, experiment.faces, experiment.split, experiment.run_folder, group=group)
+        best = train_experiment(experiment, experiment.split, experiment.run_folder, group)
         if not group.is_main:
             return
     _, checkpoint = load_best_encoder(experiment.config, experiment.run_folder)

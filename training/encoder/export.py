@@ -13,7 +13,7 @@ from training.config import Config
 from training.data.prepared_faces import PreparedFaces
 from training.data.splits import Split, select_rows
 from training.encoder.factory import load_best_encoder
-from training.encoder.open_weights import OPEN_WEIGHTS
+from training.encoder.open_weights import OPEN_WEIGHTS, PAIRED_START
 from training.provenance import describe_machine
 
 INITIAL_WEIGHTS: Final = {
@@ -21,6 +21,7 @@ INITIAL_WEIGHTS: Final = {
     "dlib": "dlib_face_recognition_resnet_model_v1 (Davis King, public domain CC0): about 3 million faces of 7,485 "
     "people from FaceScrub, VGG and other sources, LFW's people removed by its author",
     **{name: weights.description for name, weights in OPEN_WEIGHTS.items()},
+    PAIRED_START: "; ".join(weights.description for weights in OPEN_WEIGHTS.values()),
 }
 DATA_SOURCES: Final = {
     "lfw": "Labeled Faces in the Wild (Huang et al. 2007), training people",

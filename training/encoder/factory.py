@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from model.encoder.bundle import find_bundle, load_bundle
 from model.encoder.network import SiameseEncoder, build_encoder
+from model.encoder.paired import SIZE, PairedEncoder
 from training.config import Config, ConfigError
 from training.data.prepared_faces import PreparedFaces
 from training.encoder.distillation import Embedder, compute_targets
@@ -18,7 +19,7 @@ from training.encoder.open_weights import NAMED_STARTS, fill_with_open_weights
 from training.encoder.siamese_head import PairCrossEntropy, PaperVerifier
 from training.optimization.checkpoint import BEST, load_best_checkpoint, load_weights
 
-Encoder = SiameseEncoder | PaperVerifier
+Encoder = SiameseEncoder | PaperVerifier | PairedEncoder
 
 
 def create_encoder(config: Config) -> Encoder:
@@ -83,6 +84,8 @@ def create_distillation_targets(
     """
     if not config.loss.distillation_weight:
         return None
+    if isinstance(encoder, PairedEncoder):
+        raise ConfigError("A paired encoder is not distilled. Set distillation_weight = 0 in [loss].")
     source: Embedder = encoder.eval()
     if config.network.start not in NAMED_STARTS:
         source = load_bundle(find_bundle(config.network.start), str(device)).module
@@ -91,6 +94,10 @@ def create_distillation_targets(
 
 def _build(config: Config) -> Encoder:
     network = config.network
+    if network.architecture == "paired":
+        if (config.crops.size, config.crops.template, network.mirror) != (SIZE, "sface", False):
+            raise ValueError(f'the paired encoder needs crops of {SIZE} px with the template "sface", and no mirror')
+        return PairedEncoder(network.embedding_dim)
     if config.loss.kind == "cross_entropy":
         return PaperVerifier(config.crops.size, network.width, network.hidden, network.dropout)
     return build_encoder(

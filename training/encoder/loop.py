@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.config import Config
+from model.encoder.paired import PairedEncoder
+from training.config import Config, ConfigError
 from training.data.augmentation import augment
 from training.data.errors import DataError
 from training.data.prepared_faces import PreparedFaces
@@ -44,7 +45,10 @@ def train(
     settings = config.training
     batch_size = config.sampling.people * config.sampling.photos
     torch.manual_seed(settings.seed)
-    encoder = create_encoder(config).to(device)
+    created = create_encoder(config)
+    if isinstance(created, PairedEncoder) or config.augmentation is None:
+        raise ConfigError(f"{config.name} trains a paired encoder, whose training is another one.")
+    encoder, augmentation = created.to(device), config.augmentation
     group.check(encoder, batch_size)
     rows = select_rows(faces.people, split.training)
     held_out = select_rows(faces.people, split.validation)
@@ -61,7 +65,7 @@ def train(
 
     def compute_loss(step: int, generator: torch.Generator) -> Tensor:
         batch = sampler.batch(step)
-        pixels = augment(crops[batch].to(device), config.crops.size, config.augmentation, generator)  # (B, 3, S, S)
+        pixels = augment(crops[batch].to(device), config.crops.size, augmentation, generator)  # (B, 3, S, S)
         with loop.autocast():
             shard = encoder.embed(group.shard(pixels))  # (B / world_size, D)
         embeddings = group.all_gather(shard.float())  # (B, D)
@@ -90,10 +94,11 @@ def embed_rows(
     encoder: torch.nn.Module, faces: PreparedFaces, rows: NDArray[np.int64], device: torch.device
 ) -> NDArray[np.float32]:
     """Embeds prepared faces as the service would: unit vectors (n, D)."""
-    batches = [
-        encoder(torch.from_numpy(faces.without_margin(rows[start : start + 256])).to(device)).float().cpu().numpy()
-        for start in range(0, len(rows), 256)
-    ]
+    batches = []
+    for start in range(0, len(rows), 256):
+        outputs = encoder(torch.from_numpy(faces.without_margin(rows[start : start + 256])).to(device))
+        vectors: Tensor = outputs if isinstance(outputs, Tensor) else outputs[0]
+        batches.append(vectors.float().cpu().numpy())
     return np.concatenate(batches)
 
 

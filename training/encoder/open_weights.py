@@ -12,6 +12,7 @@ from typing import Final
 from torch import nn
 
 from model.encoder.network import SiameseEncoder
+from model.encoder.paired import PairedEncoder
 from training.data.errors import DataError
 from training.data.lfw import find_data_folder
 from training.encoder.dlib_weights import copy_dlib_weights, find_dlib_weights, read_dlib_weights
@@ -64,16 +65,30 @@ OPEN_WEIGHTS: Final = {
         load_retail_0095,
     ),
 }
-NAMED_STARTS: Final = ("random", "dlib", *OPEN_WEIGHTS)  # of an encoder; any other name is that of a bundle
+PAIRED_START: Final = "retail-0095+sface"
+NAMED_STARTS: Final = (
+    "random",
+    "dlib",
+    *OPEN_WEIGHTS,
+    PAIRED_START,
+)  # of an encoder; any other name is that of a bundle
 
 
-def fill_with_open_weights(encoder: SiameseEncoder, start: str) -> None:
-    """Copies "dlib" or one of OPEN_WEIGHTS into an encoder of the same architecture.
+def fill_with_open_weights(encoder: SiameseEncoder | PairedEncoder, start: str) -> None:
+    """Copies "dlib", one of OPEN_WEIGHTS, or both of PAIRED_START into an encoder of the same architecture.
 
     Raises DataError if a file is missing, cannot be fetched or is another network's, and RuntimeError or ValueError if
     the encoder has another architecture.
     """
-    if start == "dlib":
+    if isinstance(encoder, PairedEncoder):
+        if start != PAIRED_START:
+            raise ValueError(f'the paired encoder starts from "{PAIRED_START}"')
+        for branch, name in ((encoder.branches.retail, "retail-0095"), (encoder.branches.sface, "sface")):
+            weights = OPEN_WEIGHTS[name]
+            branch.load_state_dict(weights.load(weights.find()).state_dict())
+    elif start == PAIRED_START:
+        raise ValueError(f'"{start}" is for the paired encoder')
+    elif start == "dlib":
         copy_dlib_weights(encoder, read_dlib_weights(find_dlib_weights()))
     else:
         weights = OPEN_WEIGHTS[start]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.encoder.bundle import Bundle
+from model.encoder.encoding import Encoding, join_encodings
 from training.data.errors import DataError
 from training.data.pairs import Pair
 from training.data.prepared_faces import PreparedFaces
@@ -27,6 +28,7 @@ class Embeddings:
     vectors: NDArray[np.float32]  # (N, D)
     names: tuple[str, ...]  # (N,)
     missing: tuple[str, ...]
+    recognizability: NDArray[np.float32] | None = None  # (N,); None if the encoder does not give it
 
     def similarities(self, pairs: Sequence[Pair]) -> NDArray[np.float64]:
         """The cosine of each pair, (P,); MISSING_SCORE if a photo of it has no face.
@@ -53,7 +55,8 @@ class Embeddings:
         """A copy that leaves out these photos."""
         kept = [row for row, name in enumerate(self.names) if name not in photos]
         missing = tuple(name for name in self.missing if name not in photos)
-        return Embeddings(self.vectors[kept], tuple(self.names[row] for row in kept), missing)
+        judged = None if self.recognizability is None else self.recognizability[kept]
+        return Embeddings(self.vectors[kept], tuple(self.names[row] for row in kept), missing, judged)
 
     def all_pairs(self) -> PairScores:
         """The scores of every pair of photos. Pairs with a photo without a face count as rejected."""
@@ -62,8 +65,8 @@ class Embeddings:
         return compare_all_pairs(self.vectors, labels[: len(self.names)], labels[len(self.names) :])
 
 
-def embed(bundle: Bundle, faces: PreparedFaces, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Unit vectors (n, D) of these rows, computed on the GPU if there is one.
+def embed(bundle: Bundle, faces: PreparedFaces, rows: NDArray[np.int64]) -> Encoding:
+    """What the encoder says about these rows, computed on the GPU if there is one.
 
     Raises DataError if there are no rows, or if the crops do not fit the encoder.
     """
@@ -77,15 +80,15 @@ def embed(bundle: Bundle, faces: PreparedFaces, rows: NDArray[np.int64]) -> NDAr
     device = pick_device()
     encoder = bundle if device.type == "cpu" else replace(bundle, module=bundle.module.to(device))
     batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
-    return np.concatenate([encoder.encode(faces.without_margin(batch)) for batch in batches])
+    return join_encodings([encoder.encode(faces.without_margin(batch)) for batch in batches])
 
 
 def embed_people(bundle: Bundle, faces: PreparedFaces, people: frozenset[str]) -> Embeddings:
     """The embeddings of every photo of these people. Raises DataError like `embed`."""
     rows = select_rows(faces.people, people)
-    vectors = embed(bundle, faces, rows)
+    encoding = embed(bundle, faces, rows)
     missing = tuple(sorted(name for name in faces.missing if name.split("/")[0] in people))
-    return Embeddings(vectors, tuple(faces.names[row] for row in rows), missing)
+    return Embeddings(encoding.vectors, tuple(faces.names[row] for row in rows), missing, encoding.recognizability)
 
 
 def supported_fmrs(pairs: PairScores, fmrs: Sequence[float]) -> list[float]:

@@ -27,7 +27,7 @@ def evaluate_lfw(bundle: Bundle, embeddings: Embeddings, listed: Sequence[Pair],
     same = np.array([pair.same for pair in listed])
     similarities = embeddings.similarities(listed)
     point = calibration.at_fmr()
-    even_odds = -calibration.intercept / calibration.slope
+    even_odds = calibration.even_odds
     pairs = embeddings.all_pairs()
     fmrs = supported_fmrs(pairs, FMRS)
     tars = estimate_tar(pairs, fmrs)

@@ -6,7 +6,7 @@ Wild: updates and new reporting procedures'). The result describes the recipe, n
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from training.config import Config, ConfigError, matches_config
 from training.data.pairs import Pair, read_pair_folds
 from training.data.prepared_faces import PreparedFaces
-from training.data.splits import extra_people, label_people, select_rows, split_fold
+from training.data.splits import Split, extra_people, label_people, select_rows, split_fold
 from training.encoder.factory import load_best_encoder
-from training.encoder.loop import embed_rows, train
+from training.encoder.loop import embed_rows
 from training.evaluation.calibration import fit_platt
 from training.evaluation.embeddings import Embeddings
 from training.metrics.verification import accuracy, best_threshold, compare_all_pairs
@@ -47,10 +47,18 @@ class FoldResult:
 
 
 def run_fold(
-    config: Config, faces: PreparedFaces, served: PreparedFaces, lists: Path, results: Path, runs: Path, fold: int
+    config: Config,
+    train: Callable[[Split, Path], object],
+    faces: PreparedFaces,
+    served: PreparedFaces,
+    lists: Path,
+    results: Path,
+    runs: Path,
+    fold: int,
 ) -> FoldResult:
-    """Trains fold `fold` (1 to 10) on `faces`, tests it on `served` and saves the result; or reads the saved result.
+    """Trains fold `fold` (1 to 10) with `train`, tests it on `served` and saves the result; or reads the saved result.
 
+    `train` trains on the people of a split and keeps its checkpoints in a folder. `faces` are the crops that train.
     Checkpoints go below `runs`, the result below `results`. Raises ConfigError if the saved result is damaged or was
     made with another config or detector.
     """
@@ -59,7 +67,7 @@ def run_fold(
         return _read_result(file, config, served.detector)
     split = split_fold(config.data, lists, fold - 1, extra_people(faces.people))
     run = runs / f"fold-{fold}"
-    train(config, faces, split, run)
+    train(split, run)
     encoder, checkpoint = load_best_encoder(config, run)
     device = pick_device()
     validation_rows = select_rows(served.people, split.validation)

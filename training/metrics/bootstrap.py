@@ -71,13 +71,25 @@ def estimate_tar(pairs: PairScores, fmrs: Sequence[float]) -> list[Estimate]:
     return [summarise_replicates(pairs.tar_at(fmr), replicates[:, i]) for i, fmr in enumerate(fmrs)]
 
 
-def estimate_fmr_intervals(pairs: PairScores, thresholds: Sequence[float]) -> list[tuple[float, float]]:
-    """The 95 % interval (low, high) of the FMR at each fixed threshold."""
+def fmr_replicates(pairs: PairScores, thresholds: Sequence[float]) -> NDArray[np.float64]:
+    """The FMR at each fixed threshold in each replicate, (REPLICATES, T)."""
     first, second = pairs.impostor_people.T
     counts = [int(np.searchsorted(-pairs.impostor, -threshold, side="right")) for threshold in thresholds]
     rates = []
     for drawn in draw_people(pairs.people):
         accepted = np.concatenate([[0], np.cumsum(drawn[first] * drawn[second])])
         rates.append(accepted[counts] / count_impostor_pairs(pairs, drawn))
-    low, high = np.quantile(np.array(rates), [0.025, 0.975], axis=0)
-    return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
+    return np.array(rates)
+
+
+def fnmr_replicates(pairs: PairScores, thresholds: Sequence[float]) -> NDArray[np.float64]:
+    """The FNMR at each fixed threshold in each replicate, (at most REPLICATES, T)."""
+    order = np.argsort(pairs.genuine, kind="stable")
+    people = pairs.genuine_people[order]
+    rejected = np.searchsorted(pairs.genuine[order], np.array(thresholds, np.float32), side="left")
+    replicates = []
+    for drawn in draw_people(pairs.people):
+        weights = np.concatenate([[0], np.cumsum(drawn[people])])
+        if weights[-1]:  # else nobody with two photos was drawn
+            replicates.append(weights[rejected] / weights[-1])
+    return np.array(replicates)

@@ -115,6 +115,13 @@ def compare_all_pairs(
     )
 
 
+def tar_by_people(pairs: PairScores, threshold: float) -> float:
+    """The true accept rate in which every person counts alike, however many photos there are of them."""
+    counts = np.bincount(pairs.genuine_people)
+    accepted = np.bincount(pairs.genuine_people, weights=pairs.genuine >= threshold, minlength=len(counts))
+    return float((accepted[counts > 0] / counts[counts > 0]).mean())
+
+
 def collect_scores(scores: Floats, same: NDArray[np.bool_]) -> PairScores:
     """The scores (P,) of a list of pairs, `same` for genuine ones, as PairScores for plots.
 

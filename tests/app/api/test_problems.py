@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.api.problems import STATUS
+from model.encoder.encoding import Encoding
 from tests.support.fakes import RED, FakeEncoder, encoded, picture
 from tests.support.pictures import png_of_size, two_colours
 from tests.support.service import Start
@@ -152,7 +153,7 @@ class SlowEncoder(FakeEncoder):
     def __init__(self) -> None:
         self.gate = threading.Event()
 
-    def encode(self, crops: np.ndarray) -> np.ndarray:
+    def encode(self, crops: np.ndarray) -> Encoding:
         self.gate.wait(5)
         return super().encode(crops)
 
@@ -179,7 +180,7 @@ def test_a_request_beyond_the_deadline_is_504(start: Start) -> None:
 
 
 class BrokenEncoder(FakeEncoder):
-    def encode(self, crops: np.ndarray) -> np.ndarray:
+    def encode(self, crops: np.ndarray) -> Encoding:
         raise RuntimeError(f"secret {crops[0, 0, 0]}")
 
 

@@ -17,7 +17,10 @@ def test_verify_returns_decision_threshold_probability_and_error_rates(client: T
     assert same["probability"] > 0.5
     assert same["operating_point"]["fmr"] == 0.01
     assert same["operating_point"]["interval"] == [0.005, 0.02]
-    assert same["operating_point"]["fnmr_interval"] is None  # this calibration has none
+    assert same["operating_point"]["fnmr_interval"] == [0.05, 0.2]
+    assert same["operating_point"]["fmr_worst_group"] is None  # this calibration has no groups
+    assert same["warnings"] == []
+    assert same["faces"][0]["quality"]["recognizability"] == pytest.approx(RED[0] / 255, abs=0.01)
     assert same["model"] == {"name": "fake", "version": "0", "encoder_id": "e" * 64}
     assert set(same["timings_ms"]) == {"decode", "detect", "align", "queue", "encode"}
     assert [face["faces_in_photo"] for face in same["faces"]] == [1, 1]

@@ -9,6 +9,7 @@ import pytest
 
 from app.errors import DeadlineExceeded, Overloaded
 from app.inference.workers import Workers
+from model.encoder.encoding import Encoding
 
 pytestmark = pytest.mark.anyio
 Make = Callable[..., Workers]
@@ -21,12 +22,12 @@ class SumEncoder:
         self.gate, self.batches = threading.Event(), list[int]()
         self.gate.set()
 
-    def encode(self, crops: np.ndarray) -> np.ndarray:
+    def encode(self, crops: np.ndarray) -> Encoding:
         assert self.gate.wait(10)
         if (crops == 13).any():
             raise ValueError("thirteen")
         self.batches.append(len(crops))
-        return np.asarray(crops.reshape(len(crops), -1).sum(axis=1, keepdims=True), np.float32)
+        return Encoding(np.asarray(crops.reshape(len(crops), -1).sum(axis=1, keepdims=True), np.float32))
 
 
 @pytest.fixture
@@ -122,14 +123,14 @@ async def test_queued_faces_are_encoded_in_one_batch_and_returned_to_their_reque
     rest = [asyncio.create_task(workers.encode(crops(*values))) for values in ([2, 3], [4], [5, 6], [7, 8, 9])]
     await asyncio.sleep(0.05)
     encoder.gate.set()
-    answers = [(await task).result.ravel().tolist() for task in (first, *rest)]
+    answers = [(await task).result.vectors.ravel().tolist() for task in (first, *rest)]
     assert answers == [[1], [2, 3], [4], [5, 6], [7, 8, 9]]
     assert encoder.batches == sizes == [1, 5, 3]
 
 
 async def test_a_request_with_more_faces_than_max_batch_is_a_batch_of_its_own(make: Make, encoder: SumEncoder) -> None:
     done = await make(max_batch=2).encode(crops(1, 2, 3))
-    assert done.result.ravel().tolist() == [1, 2, 3]
+    assert done.result.vectors.ravel().tolist() == [1, 2, 3]
 
 
 async def test_faces_wait_for_a_full_batch_while_photos_are_queued(make: Make, encoder: SumEncoder) -> None:
@@ -168,7 +169,7 @@ async def test_faces_of_a_cancelled_request_are_not_encoded(make: Make, encoder:
     cancelled.cancel()
     await asyncio.sleep(0.05)
     encoder.gate.set()
-    assert [(await task).result.item() for task in (busy, kept)] == [1, 3]
+    assert [(await task).result.vectors.item() for task in (busy, kept)] == [1, 3]
     assert encoder.batches == [1, 1]
 
 
@@ -176,7 +177,7 @@ async def test_an_encoder_error_fails_only_its_batch(make: Make, encoder: SumEnc
     workers = make()
     with pytest.raises(ValueError, match="thirteen"):
         await workers.encode(crops(13))
-    assert (await workers.encode(crops(4))).result.item() == 4
+    assert (await workers.encode(crops(4))).result.vectors.item() == 4
 
 
 async def test_close_finishes_running_jobs_and_cancels_queued_ones(make: Make) -> None:

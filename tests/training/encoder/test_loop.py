@@ -20,6 +20,7 @@ from training.encoder.loop import train
 from training.evaluation.calibration import calibrate
 from training.evaluation.embeddings import embed_people
 from training.evaluation.lfw import compare_tar, evaluate_lfw
+from training.metrics.pooling import PooledPairs
 from training.metrics.verification import MISSING_SCORE, compare_all_pairs
 
 
@@ -71,7 +72,9 @@ def test_crops_become_a_calibrated_and_evaluated_bundle(faces: PreparedFaces, tm
     bundle = export_bundle(config, faces, SPLIT, tmp_path / "run", tmp_path / "b.pt", "a command")
     assert bundle.metadata.training["command"] == "a command"
     calibration = embed_people(bundle, faces, SPLIT.calibration)
-    bundle = update_metadata(bundle, calibration=calibrate(calibration.all_pairs(), 1e-2, "data", "command"))
+    bundle = update_metadata(
+        bundle, calibration=calibrate(PooledPairs([calibration.all_pairs()]), 1e-2, "data", "command")
+    )
     tested = embed_people(bundle, faces, SPLIT.test)
     assert tested.missing == ("x00/x00_0009.jpg",)
     pairs = [

@@ -1,17 +1,19 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.support.training.textures import small_config
-from training.config import ConfigError
+from training.config import Config, ConfigError
 from training.data.errors import DataError
 from training.data.lfw import read_people_folds
 from training.data.pairs import read_pair_folds
 from training.data.prepared_faces import PreparedFaces
-from training.data.splits import split_fold
+from training.data.splits import Split, split_fold
+from training.encoder.loop import train
 from training.evaluation.view2 import FoldResult, run_fold, summarise_folds
 
 
@@ -36,6 +38,13 @@ def result(fold: int, accuracy: float = 0.9) -> FoldResult:
     return FoldResult(
         fold, accuracy, 0.5, scores, (True,) * 10 + (False,) * 10, "detector", 7, 1.0, "commit", "machine"
     )
+
+
+def run(config: Config, faces: PreparedFaces, served: PreparedFaces, *places: Any) -> FoldResult:
+    def train_on_faces(split: Split, folder: Path) -> Path:
+        return train(config, faces, split, folder)
+
+    return run_fold(config, train_on_faces, faces, served, *places)
 
 
 def test_a_fold_is_tested_on_people_it_has_not_seen(lists: Path) -> None:
@@ -70,22 +79,22 @@ def test_a_truncated_list_is_refused(lists: Path) -> None:
 
 def test_a_fold_is_trained_once_and_its_result_is_saved(faces: PreparedFaces, lists: Path) -> None:
     config = replace(small_config(), data=replace(small_config().data, validation_share=0.3))
-    first = run_fold(config, faces, faces, lists, lists / "results", lists / "runs", 1)
+    first = run(config, faces, faces, lists, lists / "results", lists / "runs", 1)
     assert len(first.scores) == 6
     assert first.accuracy == np.mean((np.array(first.scores) >= first.threshold) == np.array(first.same))
     (lists / "runs" / "fold-1" / "best.pt").unlink()
-    assert run_fold(config, faces, faces, lists, lists / "results", lists / "runs", 1) == first
+    assert run(config, faces, faces, lists, lists / "results", lists / "runs", 1) == first
     with pytest.raises(ConfigError, match="another config"):
-        run_fold(replace(config, version="2"), faces, faces, lists, lists / "results", lists / "runs", 1)
+        run(replace(config, version="2"), faces, faces, lists, lists / "results", lists / "runs", 1)
     with pytest.raises(ConfigError, match="Delete it to test other"):
-        run_fold(config, faces, replace(faces, detector="other"), lists, lists / "results", lists / "runs", 1)
+        run(config, faces, replace(faces, detector="other"), lists, lists / "results", lists / "runs", 1)
 
 
 def test_a_fold_trains_on_one_set_of_crops_and_is_tested_on_another(faces: PreparedFaces, lists: Path) -> None:
     config = replace(small_config(), data=replace(small_config().data, validation_share=0.3))
-    first = run_fold(config, faces, faces, lists, lists / "results", lists / "runs", 1)
+    first = run(config, faces, faces, lists, lists / "results", lists / "runs", 1)
     served = replace(faces, crops=255 - np.array(faces.crops), detector="other")
-    again = run_fold(config, faces, served, lists, lists / "other-results", lists / "runs", 1)
+    again = run(config, faces, served, lists, lists / "other-results", lists / "runs", 1)
     assert (again.best_step, again.seconds) == (first.best_step, first.seconds)  # the same training
     assert again.detector == "other"
     assert again.scores != first.scores
@@ -109,4 +118,4 @@ def test_fewer_than_ten_folds_are_refused() -> None:
 def test_a_damaged_result_is_refused(faces: PreparedFaces, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "fold-1.json").write_bytes(content)
     with pytest.raises(ConfigError, match=r"fold-1\.json is not the result of a fold"):
-        run_fold(small_config(), faces, faces, tmp_path, tmp_path, tmp_path / "runs", 1)
+        run(small_config(), faces, faces, tmp_path, tmp_path, tmp_path / "runs", 1)

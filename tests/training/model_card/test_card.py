@@ -45,11 +45,11 @@ def test_a_missing_place_and_missing_figures_are_refused() -> None:
         fill_card(OTHER_PLACES, [], make_metadata(None))
 
 
-def test_intervals_of_the_fnmr_are_shown_where_they_were_measured() -> None:
+def test_intervals_of_the_fnmr_are_shown() -> None:
     bundle = load_bundle(find_bundle("lfw"))
     calibration = bundle.metadata.calibration
     assert calibration is not None
-    for interval, shown in (((0.2, 0.3), "| 25.0% (20.0% to 30.0%) |"), (None, "| 25.0% |")):
-        point = replace(calibration.strictest, fnmr=0.25, fnmr_interval=interval)
-        measured = replace(calibration, points=(point,))
-        assert shown in describe_bundle(replace(bundle.metadata, calibration=measured), "lfw.pt")
+    point = replace(calibration.strictest, fnmr=0.25, fnmr_interval=(0.2, 0.3))
+    measured = replace(calibration, points=(point,))
+    shown = describe_bundle(replace(bundle.metadata, calibration=measured), "lfw.pt")
+    assert "| 25.0% (20.0% to 30.0%) |" in shown

@@ -113,6 +113,7 @@ def test_averaging_views_gives_the_same_unit_vectors_each_time() -> None:
     config = load_config(CONFIGS / "omniglot.toml")
     encoder = build_encoder("compact_resnet", 32, 8, width=0.1, hidden=8).eval()
     drawings = torch.randint(0, 256, (3, 32, 32, 3), dtype=torch.uint8)
+    assert config.augmentation is not None
     embed = average_views(encoder, config.augmentation)
     with torch.inference_mode():
         first, again = embed(drawings), embed(drawings)

@@ -8,6 +8,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.multiprocessing.spawn import spawn
 
+from model.encoder.network import SiameseEncoder
 from tests.support.training.textures import SPLIT, small_config
 from training.config import Config, ConfigError
 from training.data.prepared_faces import PreparedFaces
@@ -33,6 +34,7 @@ def compute_gradients(group: ProcessGroup) -> dict[str, torch.Tensor]:
     config = config_without_batch_norms()
     torch.manual_seed(0)
     encoder = create_encoder(config)
+    assert isinstance(encoder, SiameseEncoder)
     pixels = torch.rand(12, 3, 32, 32) * 255
     embeddings = group.all_gather(encoder.embed(group.shard(pixels)))
     create_loss(config, encoder)(embeddings, torch.arange(4).repeat_interleave(3)).backward()
