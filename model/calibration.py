@@ -108,7 +108,7 @@ class Calibration:
 
     def probability(self, similarity: float) -> float:
         """Returns the probability of 'same person', 0..1, at equal prior odds."""
-        return 1.0 / (1.0 + math.exp(-self._log_odds(similarity)))
+        return 1.0 / (1.0 + math.exp(-self.log_odds(similarity)))
 
     @property
     def even_odds(self) -> float:
@@ -118,7 +118,8 @@ class Calibration:
                 return low + (high - low) * -odds / (higher - odds)
         return self.curve[0][0] if self.curve[0][1] > 0 else self.curve[-1][0]
 
-    def _log_odds(self, similarity: float) -> float:
+    def log_odds(self, similarity: float) -> float:
+        """Returns the log odds of 'same person' (natural logarithm) at equal prior odds."""
         place = bisect_right(self.curve, (similarity, math.inf))
         if place in (0, len(self.curve)):
             return self.curve[max(place - 1, 0)][1]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from training.experiment import Experiment
     from training.model_card.results import Result
 
+FACELESS_PHOTOS: Final = 500  # without people, whose crops are compared with each other
 HARDEST_PAIRS: Final = 100  # of each kind on the page that belongs to a report
 MAX_DIFFERENCE: Final = 1e-4  # of similarity, between the service and the bundle offline
 
@@ -108,6 +109,8 @@ def _evaluate_test_people(experiment: "Experiment", bundle: "Bundle", embeddings
 
     metadata = bundle.metadata
     report = evaluate_lfw(bundle, embeddings, read_pairs(experiment.lists / "pairsDevTest.txt"), command)
+    if experiment.config.calibration.strangers:
+        report["strangers"] = _evaluate_strangers(experiment, bundle)
     if metadata.evaluation and "view2" in metadata.evaluation:
         report["view2"] = metadata.evaluation["view2"]  # measured by the command view2
     if not experiment.shipped_bundle.is_file():  # the model card shows such a recipe in its table of results
@@ -120,6 +123,20 @@ def _evaluate_test_people(experiment: "Experiment", bundle: "Bundle", embeddings
     point = require_calibration(metadata).at_fmr()
     plot_scores(pairs, point, f"{name}: scores on LFW's peopleDevTest", plots / f"{name}-scores.png")
     console.print_json(json.dumps(report))
+
+
+def _evaluate_strangers(experiment: "Experiment", bundle: "Bundle") -> dict[str, Any]:
+    from training.data.crops import prepare_folder_for
+    from training.data.faceless_crops import crop_anywhere
+    from training.detector.photo_sets import load_faceless_sets
+    from training.evaluation.trust import evaluate_strangers
+
+    folder = experiment.find_folder(experiment.config.calibration.strangers)
+    strangers = prepare_folder_for(bundle, folder, experiment.build)
+    photos = [photo for each in load_faceless_sets(experiment.data) for photo in each.labels.photos]
+    faceless = crop_anywhere(photos[:: max(len(photos) // FACELESS_PHOTOS, 1)], bundle.metadata.crop_size, seed=1)
+    people = sorted(experiment.split.test)
+    return evaluate_strangers(bundle, people, experiment.served_faces, strangers, faceless)
 
 
 def _summarise(config: Config, metadata: "BundleMetadata", report: dict[str, Any]) -> "Result":

@@ -56,7 +56,7 @@ class PairedTraining:
     """Computes the loss of each step from features that were computed before."""
 
     def __init__(self, encoder: PairedEncoder, config: Config, head: HeadConfig, sources: "PairedSources") -> None:
-        self.encoder, self._head, self._sources, self._seed = encoder, head, sources, config.training.seed
+        self.encoder, self._head, self.sources, self._seed = encoder, head, sources, config.training.seed
         self._loss = ContrastiveLoss(config.loss)
         self._people = BalancedSampler(
             sources.people.people, config.sampling.people, config.sampling.photos, self._seed
@@ -67,7 +67,7 @@ class PairedTraining:
     def compute(self, step: int) -> Tensor:
         """The loss of this step, a scalar. It depends on the weights, the seed and the step alone."""
         rng = np.random.default_rng((self._seed, step))
-        kind, head, sources = list(KINDS)[step % len(KINDS)], self._head, self._sources
+        kind, head, sources = list(KINDS)[step % len(KINDS)], self._head, self.sources
         rows = self._people.batch(step)
         loss = self._pairs(sources.people.of(CLEAN, rows), sources.people.people[rows])
         loss = loss + head.impostor_weight * self._impostor_pairs(
@@ -91,7 +91,7 @@ class PairedTraining:
 
     def _degraded_pairs(self, kind: str, step: int, rng: np.random.Generator) -> Tensor:
         """Of two crops a person: the first is degraded, the second degraded or clean."""
-        source = self._sources.degraded_people
+        source = self.sources.degraded_people
         rows = self._degraded.batch(step)
         clean = (np.arange(len(rows)) % 2 == 1) & (rng.random(len(rows)) < CLEAN_PARTNERS)
         features = torch.where(torch.from_numpy(clean)[:, None], source.of(CLEAN, rows), source.of(kind, rows))
@@ -99,7 +99,7 @@ class PairedTraining:
 
     def _judgement(self, kind: str, rng: np.random.Generator) -> Tensor:
         """The squared error of the judgement, on clean, degraded and faceless crops."""
-        sources = self._sources
+        sources = self.sources
         people, impostors = sources.degraded_people, sources.degraded_impostors
         own, others = _draw(rng, len(people.people), JUDGED), _draw(rng, len(impostors.people), JUDGED)
         seen = [people.of(CLEAN, own), people.of(kind, own), impostors.of(CLEAN, others), impostors.of(kind, others)]
@@ -116,7 +116,7 @@ class PairedTraining:
 
     def _cosines_with_others(self, features: Tensor, rows: NDArray[np.int64]) -> Tensor:
         """The mean cosine of each row's embedding with the other clean crops of the same person, (n,)."""
-        source = self._sources.degraded_people
+        source = self.sources.degraded_people
         clean = self.encoder.embed_features(source.features[CLEAN])  # (N, D)
         people = torch.from_numpy(source.people)
         totals = torch.zeros(int(people.max()) + 1, clean.shape[1]).index_add_(0, people, clean)

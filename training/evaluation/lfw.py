@@ -12,6 +12,7 @@ from training.data.pairs import Pair
 from training.evaluation.calibration import require_calibration
 from training.evaluation.embeddings import FMRS, Embeddings, supported_fmrs
 from training.evaluation.folder import evaluate_identification
+from training.evaluation.trust import evaluate_people
 from training.metrics.bootstrap import Estimate, bootstrap_tar, estimate_tar, summarise_replicates
 from training.metrics.verification import PairScores, accuracy, best_threshold, equal_error_rate
 from training.provenance import describe_machine
@@ -59,6 +60,7 @@ def evaluate_lfw(bundle: Bundle, embeddings: Embeddings, listed: Sequence[Pair],
             },
         },
         **evaluate_identification(embeddings, pairs),
+        "people": evaluate_people(bundle, embeddings, pairs),
     }
 
 

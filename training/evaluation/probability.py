@@ -44,9 +44,10 @@ def fit_curve(genuine: NDArray[np.float64], impostor: NDArray[np.float64]) -> Cu
     return tuple((float(s), math.log(p / (1 - p))) for s, p in zip(centre, probability.tolist(), strict=True))
 
 
-def llr_cost(genuine_odds: NDArray[np.float64], impostor_odds: NDArray[np.float64]) -> float:
-    """Cllr, the cost of log odds (natural, at equal priors) in bits; 0 is perfect, 1 says nothing.
+def llr_cost(odds: NDArray[np.float64], genuine: NDArray[np.float64], impostor: NDArray[np.float64]) -> float:
+    """Cllr, the cost of log odds (N,) (natural, at equal priors) in bits; 0 is perfect, 1 says nothing.
 
-    Brümmer and du Preez 2006, 'Application-independent evaluation of speaker detection', equation 31.
+    `genuine` and `impostor` (N,) are the shares of either kind with these log odds. Brümmer and du Preez 2006,
+    'Application-independent evaluation of speaker detection', equation 31.
     """
-    return float((np.logaddexp(0, -genuine_odds).mean() + np.logaddexp(0, impostor_odds).mean()) / 2 / math.log(2))
+    return float((genuine @ np.logaddexp(0, -odds) + impostor @ np.logaddexp(0, odds)) / 2 / math.log(2))

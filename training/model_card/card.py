@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from model.calibration import Calibration, OperatingPoint
+from model.calibration import WORST_GROUP_FACTOR, Calibration, OperatingPoint
 from model.detector.bundle import DetectorMetadata
 from model.encoder.bundle import Bundle, BundleMetadata
 from training.data.errors import DataError
 from training.evaluation.calibration import MIN_FALSE_MATCHES, MIN_PAIRS_OF_PEOPLE
 from training.model_card.detector_section import describe_detector, markdown_table
+from training.model_card.trust_section import describe_people, describe_strangers
 
 DECADES: Final = (1e-1, 10**-1.5, 1e-2, 10**-2.5, 1e-3, 10**-3.5, 1e-4, 10**-4.5, 1e-5, 10**-5.5, 1e-6)
 
@@ -57,6 +58,8 @@ def describe_bundle(metadata: BundleMetadata, file: str) -> str:
         [
             _describe_origin(metadata, metadata.calibration, file),
             *_describe_accuracy(metadata.evaluation or {}),
+            *describe_people((metadata.evaluation or {})["people"]),
+            *describe_strangers((metadata.evaluation or {}).get("strangers")),
             _describe_points(metadata.calibration),
         ]
     )
@@ -161,28 +164,31 @@ def _describe_points(calibration: Calibration) -> str:
     rows = [
         f"| {point.fmr:.2g} | {point.interval[0]:.1g} to {point.interval[1]:.1g} | {point.threshold:.3f} | "
         f"{_describe_fnmr(point)} | {point.false_matches:,} |"
+        + (f" {point.fmr_worst_group:.2g} ({point.worst_group}) |" if point.fmr_worst_group is not None else "")
         + (f" {errors.fmr[points.index(point)]:.2g} | {errors.fnmr[points.index(point)]:.1%} |" if errors else "")
         for point in shown
     ]
     first = points[0]
-    columns = " FMR without | FNMR without |" if errors else ""
+    grouped = first.fmr_worst_group is not None
+    promise = f", and {WORST_GROUP_FACTOR:.0f} times it for every group of adults" if grouped else ""
+    columns = " FMR of the worst group of adults |" if grouped else ""
+    columns += " FMR without | FNMR without |" if errors else ""
     note = f" The last two columns leave out {len(errors.photos)} photos with wrong labels." if errors else ""
     return "\n".join(
         [
             f"Operating points (`{calibration.command}` prints all of them), from {first.genuine_pairs:,} genuine and "
             f"{first.impostor_pairs:,} impostor pairs of {first.people:,} people. The service takes the lowest "
-            f"threshold that keeps the requested FMR; the default FMR is {calibration.default_fmr:g}. Every point has "
-            f"at least {MIN_FALSE_MATCHES} false matches from {MIN_PAIRS_OF_PEOPLE} distinct pairs of people.{note}",
+            f"threshold that keeps the requested FMR{promise}; the default FMR is {calibration.default_fmr:g}. Every "
+            f"point has at least {MIN_FALSE_MATCHES} false matches from {MIN_PAIRS_OF_PEOPLE} distinct pairs of "
+            f"people.{note}",
             "",
             f"| FMR | 95 % limits | threshold | FNMR | false matches |{columns}",
-            f"| --- | --- | --- | --- | --- |{' --- | --- |' if errors else ''}",
+            f"| --- | --- | --- | --- | --- |{' --- |' * columns.count('|')}",
             *rows,
         ]
     )
 
 
 def _describe_fnmr(point: OperatingPoint) -> str:
-    if point.fnmr_interval is None:
-        return f"{point.fnmr:.1%}"
     low, high = point.fnmr_interval
     return f"{point.fnmr:.1%} ({low:.1%} to {high:.1%})"
