@@ -93,11 +93,12 @@ class DetectorBundle:
     def serving(self) -> FastestNetwork:
         """Computes the maps in the form that is fastest here. Raises BundleError if no form finds the golden faces.
 
-        Fused convolutions are left out: the layout of their weights depends on the size of the photo.
+        Fused convolutions get their weights in the layout for the smaller of TIMED_SIZES. At sizes for which another
+        one is better they are laid out again in every call, which is cheap: there are few weights.
         """
         inputs = [torch.zeros(1, *size, 3, dtype=torch.uint8) for size in TIMED_SIZES]
         try:
-            forms = compile_forms(script_maps(self), inputs[0], (0, 1, 2), fusable=False, engine=self.engine)
+            forms = compile_forms(script_maps(self), inputs[0], (0, 1, 2), fusable=True, engine=self.engine)
         except RuntimeError as error:
             raise BundleError(f"{self.path} does not run on {self.engine}: {error}. Choose another engine.") from error
         return choose_fastest(forms, self._check, [x.to(self.device) for x in inputs])
