@@ -195,3 +195,14 @@ def test_only_a_doubtful_candidate_is_judged_by_a_close_look(
     assert hopeful.refine(photo, doubtful)[0, 4] > 0.9
     assert hopeless.refine(photo, doubtful)[0, 4] < 0.1
     assert hopeful.count == hopeless.count == 1
+
+
+def test_a_candidate_that_is_hopeless_when_refined_is_left_out_without_a_close_look(
+    detector: MultiScaleDetector, lfw: dict[str, Photo]
+) -> None:
+    candidate = a_candidate(detector, PhotoLevels(decode_image(lfw[PHOTO].read())))
+    candidate[:, 4] = 0.03
+    looks = CloseLooks(10.0)
+    wall = PhotoLevels(np.full((250, 250, 3), 120, np.uint8))
+    assert looks.refine(wall, candidate).shape == (0, 15)
+    assert looks.count == 0
