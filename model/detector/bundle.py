@@ -34,7 +34,8 @@ GOLDEN_SCORE: Final = 0.5  # of the golden faces
 # A photo, uint8 (H, W, 3), its faces (F, 15) and these at a glance (F, 11); crops, uint8 (C, S, S, 3), refined (C, 11);
 # crops for the close look, uint8 (C, S, S, 3), and their logits (C,).
 GOLDEN: Final = ("photo", "faces", "glanced", "crops", "refined", "close_crops", "close_logits")
-TIMED_SIZES: Final = ((128, 160), (768, 1024))  # heights and widths for which the forms are timed
+TIMED_SIZES: Final = ((64, 64), (128, 160), (480, 640), (768, 1024))  # heights and widths for which the forms are timed
+LAYOUT_SIZE: Final = (128, 160)  # the usual size of a reduced photo
 
 
 @dataclass(frozen=True)
@@ -93,11 +94,12 @@ class DetectorBundle:
     def serving(self) -> FastestNetwork:
         """Computes the maps in the form that is fastest here. Raises BundleError if no form finds the golden faces.
 
-        Fused convolutions are left out: the layout of their weights depends on the size of the photo.
+        Fused convolutions get their weights in the layout for LAYOUT_SIZE. For photos of other sizes that may be the
+        wrong one, which the times show.
         """
-        inputs = [torch.zeros(1, *size, 3, dtype=torch.uint8) for size in TIMED_SIZES]
+        example, *inputs = (torch.zeros(1, *size, 3, dtype=torch.uint8) for size in (LAYOUT_SIZE, *TIMED_SIZES))
         try:
-            forms = compile_forms(script_maps(self), inputs[0], (0, 1, 2), fusable=False, engine=self.engine)
+            forms = compile_forms(script_maps(self), example, (0, 1, 2), fusable=True, engine=self.engine)
         except RuntimeError as error:
             raise BundleError(f"{self.path} does not run on {self.engine}: {error}. Choose another engine.") from error
         return choose_fastest(forms, self._check, [x.to(self.device) for x in inputs])

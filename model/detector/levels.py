@@ -38,6 +38,24 @@ def plan_factors(height: int, width: int, reduced_by: int = 1) -> list[int]:
     return factors
 
 
+class PhotoLevels:
+    """A photo, and the reductions of it that were asked for, so that each is computed once."""
+
+    def __init__(self, image: Pixels) -> None:
+        """`image`: RGB uint8 (H, W, 3)."""
+        self._levels = {1: Image.fromarray(np.ascontiguousarray(image))}
+
+    def reduced(self, factor: int) -> Image.Image:
+        """The means of blocks of `factor` x `factor` pixels."""
+        if factor not in self._levels:
+            self._levels[factor] = self._levels[1].reduce(factor)
+        return self._levels[factor]
+
+    def coarsest_within(self, factor: int) -> int:
+        """The largest factor by which the photo is reduced already, up to `factor`."""
+        return max(level for level in self._levels if level <= factor)
+
+
 def reduce_image(image: Pixels, factor: int) -> Pixels:
     """The means of blocks of `factor` x `factor` pixels, uint8 (H / factor, W / factor, 3): fast, and no aliasing."""
     if factor == 1:

@@ -1,8 +1,9 @@
 """`python -m training detector`: training and evaluation of the face detector on LFW's photos."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.table import Table
@@ -13,6 +14,10 @@ from training.config import CONFIGS, TrainableConfig
 from training.data.errors import DataError
 from training.data.lfw import find_data_folder
 from training.detector.config import DETECTOR_CONFIG, load_detector_config
+
+if TYPE_CHECKING:  # the imports take seconds, and --help must not
+    from training.detector.selection_sets import SelectionSet
+    from training.detector.thresholds import SetMetrics
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 FMRS: Final = (1e-2, 1e-3, 1e-4)
@@ -53,11 +58,14 @@ def export(
 
 @app.command()
 def scores(config: ConfigOption = DETECTOR_CONFIG, data: DataOption = None, build: BuildOption = DEFAULT_BUILD) -> None:
-    """Prints what each threshold of the exported detector loses and lets through on validation photos."""
+    """Prints what each threshold of the exported detector loses and lets through on photos that no report has."""
     settings, folder = load_detector_config(config), data or find_data_folder()
     from model.detector.bundle import load_detector
-    from training.detector.thresholds import measure_chances, measure_thresholds
+    from training.detector.selection_sets import load_selection_sets
+    from training.detector.thresholds import measure_chances, measure_selection, measure_thresholds
 
+    sets = load_selection_sets(settings, folder, build)
+    console.print(tabulate_selection(list(measure_selection(load_detector(), sets)), sets))
     table = Table("chance from", "faces lost", "false faces a photo", "wrong angle, a photo")
     for each in measure_thresholds(load_detector(), settings, folder, build):
         table.add_row(f"{each.score:.2f}", f"{each.lost:.2%}", f"{each.false_faces:.4f}", f"{each.on_turned:.4f}")
@@ -161,6 +169,20 @@ def report(
     command = "python -m training detector report"
     evaluation = measure_detectors(sets, load_faceless_sets(folder), folder, earlier, verification, command)
     console.print(describe_detector(update_evaluation(shipped, evaluation).metadata), soft_wrap=True)
+
+
+def tabulate_selection(metrics: Sequence["SetMetrics"], sets: Sequence["SelectionSet"]) -> Table:
+    """One row for each threshold: photos lost and recall of each set with people, then all false faces."""
+    people, others = [each for each in sets if each.has_people], [each for each in sets if not each.has_people]
+    columns = [f"{each.name}, {each.count}: lost, recall" for each in people]
+    table = Table("chance from", *columns, *(f"false faces: {each.name}, {each.count}" for each in others))
+    by_name = {(each.name, each.score): each for each in metrics}
+    for score in sorted({each.score for each in metrics}):
+        found = [by_name[each.name, score] for each in people]
+        false = [by_name[each.name, score] for each in others]
+        cells = [f"{each.lost}, {each.recall:.1%}" for each in found]
+        table.add_row(f"{score:.2f}", *cells, *(str(each.faces) for each in false))
+    return table
 
 
 def parse_scales(text: str) -> list[float]:

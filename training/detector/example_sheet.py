@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from model.detector.orientation import detect_any_orientation
 from model.face import FaceDetector
 from training.detector.drawing import draw_detections
+from training.detector.drawn_faces import draw_face
 
 PANEL: Final = 300  # pixels a side
 CAPTION: Final = 20  # pixels above each panel
@@ -31,7 +32,7 @@ def make_examples() -> dict[str, Image.Image]:
         "blurred, 48 px": portrait.resize((48, 48), Image.Resampling.BOX).resize((300, 300), Image.Resampling.BICUBIC),
         "sunglasses": _sunglasses(portrait),
         "empty: a landscape": _landscape(),
-        "empty: a drawing": _drawing(),
+        "empty: a drawing": draw_face(),
         "empty: colours": colours,
         "empty: a texture": _texture(3, 300, 300),
     }
@@ -101,16 +102,3 @@ def _landscape() -> Image.Image:
     grass = np.stack([40 + 20 * np.sin(x / 17), 110 + 15 * np.cos(y / 12 + x / 27), 50 + 0 * y], axis=-1)
     ridge = 320 + 50 * np.sin(x / 100) + 25 * np.sin(x / 32)
     return Image.fromarray(np.where((y < ridge)[..., None], sky, grass).clip(0, 255).astype(np.uint8))
-
-
-def _drawing() -> Image.Image:
-    """A face as a child would draw it."""
-    page = Image.new("RGB", (300, 300), (250, 248, 240))
-    draw = ImageDraw.Draw(page)
-    draw.ellipse([60, 50, 240, 250], outline="black", width=4)
-    for x in (115, 185):
-        draw.ellipse([x - 12, 115, x + 12, 139], outline="black", width=3)
-        draw.ellipse([x - 4, 124, x + 4, 132], fill="black")
-    draw.line([150, 140, 142, 175, 156, 175], fill="black", width=3)
-    draw.arc([105, 160, 195, 215], 10, 170, fill="red", width=4)
-    return page

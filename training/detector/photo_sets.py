@@ -15,15 +15,16 @@ from training.data.errors import DataError
 from training.data.photos import Photo, find_photos
 from training.data.text import read_lines
 from training.detector.config import DetectorConfig
-from training.detector.pseudo_labels import FACE_VALUES, LabelledPhotos, pseudo_label
+from training.detector.pseudo_labels import LabelledPhotos, pseudo_label
 from training.detector.splits import split_other_photos, without_labels
+from training.detector.wider_face import load_boxes
 
 # From the mean landmark to the sides of MTCNN's box, in units of the landmarks' spread: medians over LFW.
 BOX_EXTENT: Final = np.array([0.79, 1.17, 0.74, 0.86])
 # The points of All-Age-Faces, of 49, whose mean is each landmark: eye rims, tip of the nose, corners of the mouth.
 LANDMARK_POINTS: Final = ((19, 20, 21, 22, 23, 24), (25, 26, 27, 28, 29, 30), (13,), (31,), (37,))
 POINTS: Final = 49
-SMALLEST_BOX: Final = 44.0  # pixels a side of a face with 20 pixels between the eyes; smaller ones need not be found
+TURNED_SHARE: Final = 0.2  # of AFLW
 MTCNN_LABELS: Final = "MTCNN from 20 px on"
 NO_PEOPLE: Final = "no_people.txt"
 
@@ -43,22 +44,22 @@ def load_photo_sets(lfw: LabelledPhotos, config: DetectorConfig, data: Path, bui
     CelebA gets pseudo-labels, which are kept below `build`. Raises DataError if a set is incomplete.
     """
     sets = [PhotoSet("LFW", MTCNN_LABELS, lfw)]
-    if celeba := _find(data, "celeba-wild"):
+    if celeba := find_set(data, "celeba-wild"):
         photos = tuple(find_photos(celeba)[::3])
         labels = pseudo_label(photos, build / "detector" / "celeba-pseudo-labels.json")
         sets.append(PhotoSet("CelebA, whole photos (every 3rd)", MTCNN_LABELS, labels))
-    if (points := _find(data, "all-age-faces-points")) and _find(data, "all-age-faces"):
+    if (points := find_set(data, "all-age-faces-points")) and find_set(data, "all-age-faces"):
         portraits = split_other_photos(config, data)["test"].faces[::3]
         sets.append(
             PhotoSet("All-Age-Faces (every 3rd of the test part)", "its own points", annotate(portraits, points))
         )
-    if aflw := _find(data, "mtfl"):
+    if aflw := find_set(data, "mtfl"):
         sets += load_aflw(aflw)
-    if drivers := _find(data, "drivface"):
+    if drivers := find_set(data, "drivface"):
         sets.append(
             PhotoSet("DrivFace, drivers", "five points by hand, heads turned up to 45 degrees", load_drivers(drivers))
         )
-    if crowds := _find(data, "wider-val"):
+    if crowds := find_set(data, "wider-val"):
         sets.append(
             PhotoSet(
                 "WIDER FACE, validation part (every 4th)", "its own boxes from 44 px on", load_boxes(crowds, every=4)
@@ -72,9 +73,14 @@ def load_faceless_sets(data: Path) -> list[PhotoSet]:
 
     Raises DataError if there is none.
     """
-    folder = _find(data, "faceless")
+    return load_faceless(data, "faceless")
+
+
+def load_faceless(data: Path, name: str) -> list[PhotoSet]:
+    """The sets in the folder `name`, as `load_faceless_sets` does."""
+    folder = find_set(data, name)
     if folder is None:
-        raise DataError("data/faceless does not exist. docs/training.md says what belongs there.")
+        raise DataError(f"data/{name} does not exist. docs/training.md says what belongs there.")
     sets = []
     for each in sorted(path for path in folder.iterdir() if path.is_dir()):
         photos: Sequence[Photo] = find_photos(each)
@@ -85,7 +91,7 @@ def load_faceless_sets(data: Path) -> list[PhotoSet]:
     return sets
 
 
-def _find(data: Path, name: str) -> Path | None:
+def find_set(data: Path, name: str) -> Path | None:
     return next((folder for folder in (data / name, Path("data") / name) if folder.is_dir()), None)
 
 
@@ -119,30 +125,39 @@ def face_from_landmarks(landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def load_aflw(folder: Path) -> list[PhotoSet]:
-    """AFLW's part of MTFL (Zhang et al. 2014), with five points labelled by hand: all, and the fifth turned the most.
+    """AFLW's part of MTFL (Zhang et al. 2014), with five points labelled by hand: all, and the fifth turned most."""
+    everybody = read_points(folder, "new_testing.txt")
+    truth = "five points by hand, photos of 80 px"
+    return [
+        PhotoSet("AFLW", truth, everybody),
+        PhotoSet("AFLW, the fifth turned most", truth, choose_turned(everybody, TURNED_SHARE)),
+    ]
 
-    The list holds, for each photo, its name, five x and five y. How far a face is turned shows in the ratio of the
-    distance between the eyes to that from eyes to mouth.
-    """
-    photos, faces, ratios = [], [], []
-    for line in read_lines(folder / "new_testing.txt", "MTFL's list"):
+
+def read_points(folder: Path, name: str) -> LabelledPhotos:
+    """The photos of one of MTFL's lists, which holds for each its name, five x and five y."""
+    photos, faces = [], []
+    for line in read_lines(folder / name, "MTFL's list"):
         try:
-            name, *numbers = line.split()
+            file, *numbers = line.split()
             landmarks = np.array(numbers, np.float64).reshape(2, 5).T
         except ValueError as error:
-            raise DataError(
-                f"{folder / 'new_testing.txt'}: a line should hold a name and ten numbers: {line}"
-            ) from error
-        photos.append(Photo(name, folder / name))
+            raise DataError(f"{folder / name}: a line should hold a name and ten numbers: {line}") from error
+        photos.append(Photo(file, folder / file))
         faces.append(face_from_landmarks(landmarks)[None])
-        left, right, _, *mouth = landmarks
-        height = float(np.linalg.norm((left + right - mouth[0] - mouth[1]) / 2))
-        ratios.append(float(np.linalg.norm(right - left)) / max(height, 1e-6))
-    turned = np.flatnonzero(np.array(ratios) <= np.quantile(ratios, 0.2))
-    everybody = LabelledPhotos(tuple(photos), tuple(faces))
-    some = LabelledPhotos(tuple(photos[row] for row in turned), tuple(faces[row] for row in turned))
-    truth = "five points by hand, photos of 80 px"
-    return [PhotoSet("AFLW", truth, everybody), PhotoSet("AFLW, the fifth turned most", truth, some)]
+    return LabelledPhotos(tuple(photos), tuple(faces))
+
+
+def choose_turned(photos: LabelledPhotos, share: float) -> LabelledPhotos:
+    """This share of photos of one face: those with the most turned faces.
+
+    How far a face is turned shows in the ratio of the distance between the eyes to that from eyes to mouth.
+    """
+    left, right, _, *mouth = np.array(photos.faces)[:, 0, 5:].reshape(-1, 5, 2).swapaxes(0, 1).astype(np.float64)
+    heights = np.linalg.norm((left + right - mouth[0] - mouth[1]) / 2, axis=1)
+    ratios = np.linalg.norm(right - left, axis=1) / np.maximum(heights, 1e-6)
+    turned = np.flatnonzero(ratios <= np.quantile(ratios, share))
+    return LabelledPhotos(tuple(photos.photos[row] for row in turned), tuple(photos.faces[row] for row in turned))
 
 
 def load_drivers(folder: Path) -> LabelledPhotos:
@@ -167,42 +182,3 @@ def load_drivers(folder: Path) -> LabelledPhotos:
         photos.append(Photo(name.strip(), file))
         faces.append(face[None])
     return LabelledPhotos(tuple(photos), tuple(faces))
-
-
-def load_boxes(folder: Path, every: int = 1) -> LabelledPhotos:
-    """Photos with boxes in the format of WIDER FACE: name, number of faces, then left, top, width, height and flags.
-
-    Faces below SMALLEST_BOX, and those marked invalid or heavily occluded, may be found or not.
-    """
-    photos, faces = [], []
-    for name, rows in _read_boxes(folder / "labels.txt"):
-        labels = np.zeros((len(rows), FACE_VALUES), np.float32)
-        for label, (left, top, width, height, *flags) in zip(labels, rows, strict=True):
-            label[:4] = left, top, left + width, top + height
-            is_required = min(width, height) >= SMALLEST_BOX and not (len(flags) >= 5 and (flags[3] or flags[4] == 2))
-            label[4] = 1.0 if is_required else 0.5
-            label[5:] = np.nan  # no landmarks
-        file = folder / "images" / name
-        if file.is_file():
-            photos.append(Photo(name, file))
-            faces.append(labels[(labels[:, 2] > labels[:, 0]) & (labels[:, 3] > labels[:, 1])])
-    if not photos:
-        raise DataError(f"{folder} holds no photos of labels.txt.")
-    return LabelledPhotos(tuple(photos[::every]), tuple(faces[::every]))
-
-
-def _read_boxes(path: Path) -> list[tuple[str, list[list[float]]]]:
-    """The names of WIDER FACE's list and the numbers of their faces. Raises DataError if the list is malformed."""
-    lines, entries = path.read_text().splitlines(), []
-    row = 0
-    try:
-        while row < len(lines):
-            count = max(int(lines[row + 1]), 1)  # a photo without faces has one line of zeros
-            rows = [[float(number) for number in line.split()] for line in lines[row + 2 : row + 2 + count]]
-            if len(rows) < count or any(len(each) < 4 for each in rows):
-                raise ValueError("boxes are missing")
-            entries.append((lines[row], rows))
-            row += 2 + count
-    except (IndexError, ValueError) as error:
-        raise DataError(f"{path} is malformed after line {row}: {error}.") from error
-    return entries

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from model.detector.bundle import DetectorBundle
-from model.detector.levels import plan_factors
-from model.detector.multi_scale import CERTAIN, HOPELESS, MultiScaleDetector
+from model.detector.levels import PhotoLevels, plan_factors
+from model.detector.multi_scale import CERTAIN, DOUBTFUL, MultiScaleDetector
 from training.data.errors import DataError
 from training.detector.candidates import APART_IOU, CERTAIN_LABEL, DOUBTFUL_CANDIDATE, MATCH_IOU
 from training.detector.metrics import pairwise_iou
@@ -40,11 +40,12 @@ def score_validation(
     for photos, kind in ((people, "people"), (portraits, "portraits"), (no_faces, "no faces")):
         for row in track(range(len(photos)), f"Candidates: {kind}"):
             image = photos.decode(row)
-            candidates = detector.find_candidates(image, plan_factors(*image.shape[:2]), prune=False)
+            photo = PhotoLevels(image)
+            candidates = detector.find_candidates(photo, plan_factors(*image.shape[:2]), prune=False)
             if not len(candidates):
                 continue
-            refined = detector.refine_landmarks(image, candidates[:, 5:])
-            close = detector.look_closely(image, refined.landmarks)
+            refined = detector.refine_landmarks(photo, candidates[:, 5:])
+            close = detector.look_closely(photo, refined.landmarks)
             truth = _judge(candidates, photos.faces[row], kind)
             rows += [
                 (_logit(yunet), float(refiner), float(closely), bool(face))
@@ -71,7 +72,7 @@ def fit_close_weights(scored: ScoredCandidates, first: Weights, refiner_share: f
     is doubtful.
     """
     chances = first_chances(scored, first)
-    doubtful = (chances >= HOPELESS) & (chances < CERTAIN)
+    doubtful = (chances >= DOUBTFUL) & (chances < CERTAIN)
     if not doubtful.any():
         raise DataError("No candidate is doubtful, so the close look cannot be calibrated. Check the photos.")
     together = scored.close[doubtful] + refiner_share * scored.refiner[doubtful]
@@ -88,7 +89,7 @@ def final_chances(scored: ScoredCandidates, first: Weights, close: Weights) -> N
     """The chances (N,) that the detector gives; of those that it drops, the ones that they have at first sight."""
     at_first = first_chances(scored, first)
     closely = _sigmoid(close[0] + close[1] * scored.refiner + close[2] * scored.close)
-    return np.where((at_first >= HOPELESS) & (at_first < CERTAIN), closely, at_first)
+    return np.where((at_first >= DOUBTFUL) & (at_first < CERTAIN), closely, at_first)
 
 
 def _fit_logistic(logits: Sequence[NDArray[np.float64]], is_face: NDArray[np.bool_]) -> list[float]:

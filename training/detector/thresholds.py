@@ -1,6 +1,7 @@
 """What each threshold of the exported detector loses and lets through, and whether its chances hold."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -11,8 +12,12 @@ from rich.progress import track
 
 from model.detector.bundle import DetectorBundle
 from model.detector.multi_scale import MultiScaleDetector
+from model.detector.orientation import detect_any_orientation
 from training.detector.config import DetectorConfig
+from training.detector.metrics import compare_with_labels
+from training.detector.peers import to_rows
 from training.detector.score_calibration import final_chances, score_validation
+from training.detector.selection_sets import SelectionSet
 from training.detector.splits import load_labelled_split, split_other_photos, without_labels
 
 SCORES: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -26,6 +31,21 @@ class ThresholdMetrics:
     lost: float  # share of the photos of people on which nothing is found
     false_faces: float  # per photo without people, tried in four orientations
     on_turned: float  # faces per photo of people that is turned by 90, 180 or 270 degrees
+
+
+@dataclass(frozen=True)
+class SetMetrics:
+    """Detections on one of the sets that thresholds are chosen on, in any orientation, from a chance of `score` on.
+
+    `recall` counts the faces that must be found; it is NaN where there are none.
+    """
+
+    name: str
+    score: float
+    photos: int
+    lost: int  # photos on which nothing is found
+    faces: int  # detections
+    recall: float
 
 
 @dataclass(frozen=True)
@@ -64,6 +84,22 @@ def measure_thresholds(
             float(np.mean([sum(each >= score for each in found) for found in false_scores])),
             float(np.mean([best >= score for best in turned])),
         )
+
+
+def measure_selection(bundle: DetectorBundle, sets: Iterable[SelectionSet]) -> Iterator[SetMetrics]:
+    """Yields the metrics of each set for each of SCORES."""
+    low = replace(bundle.metadata, least_score=min(SCORES))
+    detector = MultiScaleDetector(replace(bundle, metadata=low))
+    for each in sets:
+        found, labels = [], []
+        for image, faces in track(each.samples(), each.name, total=each.count):
+            found.append(to_rows(detect_any_orientation(detector, image)))
+            labels.append(faces)
+        for score in SCORES:
+            metrics = compare_with_labels(found, labels, score)
+            counts = [int((rows[:, 4] >= score).sum()) for rows in found]
+            recall = metrics.recall if metrics.faces else math.nan
+            yield SetMetrics(each.name, score, each.count, counts.count(0), sum(counts), recall)
 
 
 def measure_chances(bundle: DetectorBundle, config: DetectorConfig, data: Path, build: Path) -> Iterator[ChanceBin]:

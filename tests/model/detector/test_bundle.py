@@ -182,6 +182,7 @@ def test_onnx_runtime_finds_the_same_candidates_as_torchscript() -> None:
     bundle = load_detector(engine=Engine.ONNXRUNTIME)
     assert {form for choice in bundle.serving.choices for form in choice.milliseconds} == {
         Form.FROZEN,
+        Form.FUSED,
         Form.ONNXRUNTIME,
     }
     torch.testing.assert_close(bundle.find_candidates(images)[0], expected, atol=0.01, rtol=0)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model.detector.levels import LARGEST_SIDE, MAX_FACTOR, base_factor, plan_factors, reduce_image
+from model.detector.levels import LARGEST_SIDE, MAX_FACTOR, PhotoLevels, base_factor, plan_factors, reduce_image
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,18 @@ def test_a_factor_of_one_changes_no_pixel_and_undoes_negative_strides() -> None:
     turned = np.rot90(image)
     assert reduce_image(turned, 1).flags.c_contiguous
     np.testing.assert_array_equal(reduce_image(turned, 1), turned)
+
+
+def test_a_photo_is_reduced_once_by_each_factor() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (50, 70, 3)).astype(np.uint8)
+    photo = PhotoLevels(image)
+    np.testing.assert_array_equal(np.array(photo.reduced(1)), image)
+    np.testing.assert_array_equal(np.array(photo.reduced(4)), reduce_image(image, 4))
+    assert photo.reduced(4) is photo.reduced(4)
+
+
+def test_the_coarsest_level_is_one_that_exists_already() -> None:
+    photo = PhotoLevels(np.zeros((50, 70, 3), np.uint8))
+    assert photo.coarsest_within(5) == 1
+    photo.reduced(4)
+    assert [photo.coarsest_within(factor) for factor in (1, 3, 4, 7)] == [1, 1, 4, 4]

@@ -6,7 +6,7 @@ from PIL import Image
 
 from model.detector import multi_scale
 from model.detector.bundle import load_detector
-from model.detector.levels import SMALLEST_EYE_DISTANCE
+from model.detector.levels import SMALLEST_EYE_DISTANCE, PhotoLevels
 from model.detector.multi_scale import CERTAIN, FINER_PIXELS, MultiScaleDetector
 from model.face import Face, FaceDetector
 from model.images import decode_image
@@ -22,9 +22,9 @@ class RecordingDetector(MultiScaleDetector):
         super().__init__(load_detector())
         self.searches: list[list[int]] = []
 
-    def score_candidates(self, image: np.ndarray, factors: list[int], least_score: float = 0.0) -> np.ndarray:
+    def score_candidates(self, photo: PhotoLevels, factors: list[int], least_score: float = 0.0) -> np.ndarray:
         self.searches.append(factors)
-        return super().score_candidates(image, factors, least_score)
+        return super().score_candidates(photo, factors, least_score)
 
 
 @pytest.fixture(scope="module")
@@ -142,29 +142,29 @@ def test_scores_are_chances_in_falling_order_above_the_threshold(detector: FaceD
     assert load_detector().metadata.least_score <= scores[-1] <= scores[0] <= 1
 
 
-def test_candidates_whose_landmarks_coincide_have_no_chance(detector: MultiScaleDetector) -> None:
+def test_candidates_whose_landmarks_coincide_are_left_out(detector: MultiScaleDetector) -> None:
     candidate = np.full((1, 15), 50, np.float32)
     candidate[:, 4] = 0.99
-    assert detector.refine(np.zeros((100, 100, 3), np.uint8), candidate)[0, 4] == 0
+    assert detector.refine(PhotoLevels(np.zeros((100, 100, 3), np.uint8)), candidate).shape == (0, 15)
 
 
-def a_candidate(detector: MultiScaleDetector, image: np.ndarray) -> np.ndarray:
+def a_candidate(detector: MultiScaleDetector, photo: PhotoLevels) -> np.ndarray:
     """The best candidate (1, 15) of a photo, with YuNet's score."""
-    return detector.find_candidates(image, [2])[:1]
+    return detector.find_candidates(photo, [2])[:1]
 
 
 def test_landmarks_that_moved_far_are_refined_once_more(
     detector: MultiScaleDetector, lfw: dict[str, Photo], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    image = decode_image(lfw[PHOTO].read())
-    candidate = a_candidate(detector, image)
-    expected = detector.refine(image, candidate)[0, 5:].reshape(5, 2)
+    photo = PhotoLevels(decode_image(lfw[PHOTO].read()))
+    candidate = a_candidate(detector, photo)
+    expected = detector.refine(photo, candidate)[0, 5:].reshape(5, 2)
     eye_distance = np.linalg.norm(expected[1] - expected[0])
     wrong = candidate.copy()
     wrong[:, 5::2] += 0.25 * eye_distance
-    twice = detector.refine(image, wrong)[0, 5:].reshape(5, 2)
+    twice = detector.refine(photo, wrong)[0, 5:].reshape(5, 2)
     monkeypatch.setattr(multi_scale, "MOVED", np.inf)
-    once = detector.refine(image, wrong)[0, 5:].reshape(5, 2)
+    once = detector.refine(photo, wrong)[0, 5:].reshape(5, 2)
     errors = [np.linalg.norm(each - expected, axis=1).mean() / eye_distance for each in (once, twice)]
     assert errors[1] < 0.5 * errors[0]
 
@@ -176,7 +176,7 @@ class CloseLooks(MultiScaleDetector):
         super().__init__(load_detector())
         self.logit, self.count = logit, 0
 
-    def look_closely(self, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    def look_closely(self, photo: PhotoLevels, landmarks: np.ndarray) -> np.ndarray:
         self.count += len(landmarks)
         return np.full(len(landmarks), self.logit)
 
@@ -184,14 +184,25 @@ class CloseLooks(MultiScaleDetector):
 def test_only_a_doubtful_candidate_is_judged_by_a_close_look(
     detector: MultiScaleDetector, lfw: dict[str, Photo]
 ) -> None:
-    image = decode_image(lfw[PHOTO].read())
-    candidate = a_candidate(detector, image)
+    photo = PhotoLevels(decode_image(lfw[PHOTO].read()))
+    candidate = a_candidate(detector, photo)
     hopeful, hopeless = CloseLooks(10.0), CloseLooks(-10.0)
     for looks in (hopeful, hopeless):
-        assert looks.refine(image, candidate)[0, 4] >= CERTAIN
+        assert looks.refine(photo, candidate)[0, 4] >= CERTAIN
         assert looks.count == 0
     doubtful = candidate.copy()
     doubtful[:, 4] = 0.1  # YuNet's score
-    assert hopeful.refine(image, doubtful)[0, 4] > 0.9
-    assert hopeless.refine(image, doubtful)[0, 4] < 0.1
+    assert hopeful.refine(photo, doubtful)[0, 4] > 0.9
+    assert hopeless.refine(photo, doubtful)[0, 4] < 0.1
     assert hopeful.count == hopeless.count == 1
+
+
+def test_a_candidate_that_is_hopeless_when_refined_is_left_out_without_a_close_look(
+    detector: MultiScaleDetector, lfw: dict[str, Photo]
+) -> None:
+    candidate = a_candidate(detector, PhotoLevels(decode_image(lfw[PHOTO].read())))
+    candidate[:, 4] = 0.03
+    looks = CloseLooks(10.0)
+    wall = PhotoLevels(np.full((250, 250, 3), 120, np.uint8))
+    assert looks.refine(wall, candidate).shape == (0, 15)
+    assert looks.count == 0

@@ -1,3 +1,4 @@
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,12 @@ from typer.testing import CliRunner
 from model.detector.face_refiner import FaceRefiner
 from tests.support.training.detector_configs import small_detector_config
 from training.__main__ import app
-from training.commands.detector import parse_scales, print_history
+from training.commands.detector import parse_scales, print_history, tabulate_selection
 from training.data.errors import DataError
 from training.detector.config import DETECTOR_CONFIG
 from training.detector.export import make_golden_photo
+from training.detector.selection_sets import SelectionSet
+from training.detector.thresholds import SetMetrics
 from training.optimization.checkpoint import TrainingState
 from training.optimization.distributed import ProcessGroup
 
@@ -116,3 +119,23 @@ def test_the_history_ends_with_the_place_of_the_weights(tmp_path: Path, capsys: 
     assert "The title" in printed
     assert "0.25" in printed
     assert str(run_folder / "best.pt") in printed
+
+
+def test_the_selection_has_a_row_for_each_threshold() -> None:
+    sets = [SelectionSet("crowds", True, 40, lambda: iter(())), SelectionSet("nobody", False, 90, lambda: iter(()))]
+    metrics = [
+        SetMetrics(name, score, count, lost, faces, recall)
+        for name, count, recall in (("crowds", 40, 0.75), ("nobody", 90, math.nan))
+        for score, lost, faces in ((0.5, 3, 50), (0.9, 7, 11))
+    ]
+    table = tabulate_selection(metrics, sets)
+    assert [column.header for column in table.columns] == [
+        "chance from",
+        "crowds, 40: lost, recall",
+        "false faces: nobody, 90",
+    ]
+    assert [list(column.cells) for column in table.columns] == [
+        ["0.50", "0.90"],
+        ["3, 75.0%", "7, 75.0%"],
+        ["50", "11"],
+    ]

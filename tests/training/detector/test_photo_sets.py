@@ -2,18 +2,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from tests.support.training.detector_configs import small_detector_config
+from tests.support.training.photo_folders import save_photo, write_crowds, write_points
 from training.data.errors import DataError
 from training.data.photos import find_photos
-from training.detector.metrics import MATCHED_SCORE, REQUIRED_SCORE, compare_with_labels
+from training.detector.metrics import REQUIRED_SCORE
 from training.detector.photo_sets import (
     LANDMARK_POINTS,
     annotate,
     face_from_points,
     load_aflw,
-    load_boxes,
     load_drivers,
     load_faceless_sets,
     load_photo_sets,
@@ -21,25 +20,6 @@ from training.detector.photo_sets import (
 from training.detector.pseudo_labels import LabelledPhotos
 
 CONFIG = small_detector_config()
-WIDER_LABELS = """\
-0--Parade/crowd.jpg
-6
-10 20 50 60 0 0 0 0 0 0
-10 20 50 43 0 0 0 0 0 0
-10 20 50 60 0 0 0 1 0 0
-10 20 50 60 0 0 0 0 2 0
-10 20 44 44 2 1 1 0 1 1
-10 20 0 60 0 0 0 0 0 0
-0--Parade/empty.jpg
-0
-0 0 0 0 0 0 0 0 0 0
-1--Handshaking/missing.jpg
-1
-10 20 50 60 0 0 0 0 0 0
-1--Handshaking/pair.jpg
-1
-5 6 70 80 0 0 0 0 0 0
-"""
 
 
 def make_points(landmarks: list[list[int]]) -> np.ndarray:
@@ -47,11 +27,6 @@ def make_points(landmarks: list[list[int]]) -> np.ndarray:
     for landmark, rows in zip(landmarks, LANDMARK_POINTS, strict=True):
         points[list(rows)] = landmark
     return points
-
-
-def save_photo(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (20, 20)).save(path)
 
 
 def test_points_become_a_face_with_a_box() -> None:
@@ -94,15 +69,9 @@ def test_points_that_are_missing_or_malformed_are_named(annotated: tuple[Path, P
 
 @pytest.fixture
 def aflw(tmp_path: Path) -> Path:
-    """Ten photos; the eyes are ever nearer, so the faces are turned ever more."""
+    """Ten photos of ever more turned faces."""
     folder = tmp_path / "mtfl"
-    lines = []
-    for number in range(10):
-        name = f"{number:04d}-image.jpg"
-        save_photo(folder / name)
-        x = [40 - (20 - number), 40 + (20 - number), 40, 32, 48]
-        lines.append(" ".join([name, *map(str, x), "30", "30", "45", "60", "60"]))
-    (folder / "new_testing.txt").write_text("\n".join(lines) + "\n")
+    write_points(folder, "new_testing.txt", [f"{number:04d}-image.jpg" for number in range(10)])
     return folder
 
 
@@ -150,43 +119,7 @@ def test_a_malformed_table_and_a_missing_driver_are_named(drivers: Path) -> None
 
 @pytest.fixture
 def crowds(tmp_path: Path) -> Path:
-    """Photos with labels as WIDER FACE has them; one photo is not there."""
-    folder = tmp_path / "wider-val"
-    for name in ("0--Parade/crowd.jpg", "0--Parade/empty.jpg", "1--Handshaking/pair.jpg"):
-        save_photo(folder / "images" / name)
-    (folder / "labels.txt").write_text(WIDER_LABELS)
-    return folder
-
-
-def test_boxes_are_read_for_the_photos_that_are_there(crowds: Path) -> None:
-    labels = load_boxes(crowds)
-    names = ["0--Parade/crowd.jpg", "0--Parade/empty.jpg", "1--Handshaking/pair.jpg"]
-    assert [photo.name for photo in labels.photos] == names
-    assert [len(faces) for faces in labels.faces] == [5, 0, 1]  # without the box that is empty
-    assert labels.faces[2][0, :4].tolist() == [5, 6, 75, 86]
-    assert labels.decode(2).shape == (20, 20, 3)
-
-
-def test_small_invalid_and_hidden_faces_need_not_be_found(crowds: Path) -> None:
-    crowd = load_boxes(crowds).faces[0]
-    assert (crowd[:, 4] >= REQUIRED_SCORE).tolist() == [True, False, False, False, True]
-    assert (crowd[:, 4] >= MATCHED_SCORE).all()  # but if they are, they are not false
-
-
-def test_boxes_have_no_landmarks_to_compare(crowds: Path) -> None:
-    faces = load_boxes(crowds).faces[2]
-    found = faces.copy()
-    found[:, 5:] = 40
-    metrics = compare_with_labels([found], [faces], 0.5)
-    assert (metrics.faces, metrics.recall, metrics.false_positives) == (1, 1, 0)
-    assert np.isnan(metrics.landmark_error)
-
-
-def test_boxes_without_photos_are_refused(crowds: Path) -> None:
-    for photo in crowds.glob("images/*/*"):
-        photo.unlink()
-    with pytest.raises(DataError, match="holds no photos"):
-        load_boxes(crowds)
+    return write_crowds(tmp_path / "wider-val")
 
 
 def test_photos_that_show_people_are_left_out_where_a_list_says_so(tmp_path: Path) -> None:

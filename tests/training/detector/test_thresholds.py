@@ -1,14 +1,17 @@
+import math
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from model.detector.bundle import DetectorBundle
 from tests.support.training.detector_configs import small_detector_config
 from training.detector import thresholds
-from training.detector.pseudo_labels import LabelledPhotos
+from training.detector.pseudo_labels import NO_FACES, LabelledPhotos
+from training.detector.selection_sets import SelectionSet
 from training.detector.splits import LabelledSplit, OtherPhotos
-from training.detector.thresholds import SCORES, measure_chances, measure_thresholds
+from training.detector.thresholds import SCORES, measure_chances, measure_selection, measure_thresholds
 
 CONFIG = small_detector_config()
 
@@ -42,3 +45,17 @@ def test_candidates_are_counted_by_their_chance(shipped: DetectorBundle, tmp_pat
     assert sum(each.candidates * each.faces for each in bins) == pytest.approx(3)
     assert bins[-1].low == pytest.approx(0.9)
     assert 0.5 < bins[-1].faces < 1
+
+
+def test_the_sets_that_thresholds_are_chosen_on_are_counted(shipped: DetectorBundle, labelled: LabelledPhotos) -> None:
+    shown = [(labelled.decode(row), labelled.faces[row]) for row in range(2)]
+    empty = (np.zeros((64, 64, 3), np.uint8), NO_FACES)
+    people = SelectionSet("people", True, 3, lambda: iter([*shown, empty]))
+    nobody = SelectionSet("nobody", False, 2, lambda: iter([(shown[0][0], NO_FACES), empty]))
+    metrics = list(measure_selection(shipped, [people, nobody]))
+    assert [(each.name, each.score) for each in metrics] == [(name, s) for name in ("people", "nobody") for s in SCORES]
+    with_people, without = metrics[: len(SCORES)], metrics[len(SCORES) :]
+    assert [(each.photos, each.lost) for each in with_people] == [(3, 1)] * len(SCORES)
+    assert all(each.recall == 1 for each in with_people)
+    assert all(each.lost == 1 and each.faces >= 1 and math.isnan(each.recall) for each in without)
+    assert all(lower.faces >= higher.faces for lower, higher in pairwise(with_people))
