@@ -70,7 +70,7 @@ class CropConfig:
 class NetworkConfig:
     """The encoder; for `mirror` and `side` see model/encoder/network.py.
 
-    `start` names the initial weights: "random", "dlib", "sface", "retail-0095" or "retail-0095+sface" (see
+    `start` names the initial weights: "random", "sface", "retail-0095" or "retail-0095+sface" (see
     training/encoder/open_weights.py), or a bundle, which then also gives the distillation targets.
     """
 

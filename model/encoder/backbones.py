@@ -1,7 +1,5 @@
 """Backbones of an encoder: from normalised pixels (B, 3, S, S) to a vector (B, D)."""
 
-from typing import Final
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -90,63 +88,4 @@ class CompactResNet(nn.Sequential):
             nn.BatchNorm1d(hidden),
             nn.ReLU(inplace=True),
             nn.Linear(hidden, embedding_dim),
-        )
-
-
-class DlibResidual(nn.Module):
-    """dlib's residual block: two convolutions, batch normalisation folded in, and a shortcut. If the block halves the
-    map, the shortcut averages 2x2 pixels."""
-
-    halves: Final[bool]
-    extra_channels: Final[int]  # of the convolutions, compared with the shortcut
-    extra_pixels: Final[int]  # a side, of the shortcut, compared with the convolutions
-
-    def __init__(self, channels_in: int, channels: int, halved_size: int = 0) -> None:
-        """`halved_size`: the side of the input map in pixels if the block halves it, else 0."""
-        super().__init__()
-        self.halves = halved_size > 0
-        self.conv1 = (
-            nn.Conv2d(channels_in, channels, 3, 2, 0) if self.halves else nn.Conv2d(channels_in, channels, 3, 1, 1)
-        )
-        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1)
-        # Like dlib, the smaller summand is padded with zeros at the end of channels, rows and columns.
-        self.extra_channels = channels - channels_in
-        self.extra_pixels = halved_size // 2 - (halved_size - 1) // 2 if self.halves else 0
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.conv2(F.relu(self.conv1(x)))
-        if not self.halves:
-            return F.relu(y + x)
-        shortcut = F.avg_pool2d(x, 2, 2)
-        if self.extra_channels > 0:
-            shortcut = F.pad(shortcut, [0, 0, 0, 0, 0, self.extra_channels])
-        if self.extra_pixels > 0:
-            y = F.pad(y, [0, self.extra_pixels, 0, self.extra_pixels])
-        return F.relu(y + shortcut)
-
-
-class DlibResNet(nn.Sequential):
-    """The network of dlib's face recognition model: 29 convolutions, 150 px crops, 128 dimensions, 0.27 GMAC.
-
-    Sizes of the maps: 150 -> 72 -> 35 -> 17 -> 8 -> 4 -> 2 -> mean. dlib's weights are in the public domain;
-    `training/encoder/dlib_weights.py` reads them.
-    """
-
-    SIZE = 150  # pixels a side of a crop
-    DIM = 128  # of an embedding
-    MEAN = (122.782, 117.001, 104.298)
-    SCALE = 256.0
-
-    def __init__(self) -> None:
-        widths = (32, 32, 32, 64, 64, 64, 64, 128, 128, 128, 256, 256, 256, 256)
-        halved = {3: 35, 7: 17, 10: 8, 13: 4}  # block -> side of its input map in pixels
-        blocks = [DlibResidual(widths[max(i - 1, 0)], width, halved.get(i, 0)) for i, width in enumerate(widths)]
-        super().__init__(
-            nn.Conv2d(3, 32, 7, 2),
-            nn.ReLU(),
-            nn.MaxPool2d(3, 2),
-            *blocks,
-            nn.AvgPool2d(2),
-            nn.Flatten(),
-            nn.Linear(256, 128, bias=False),
         )

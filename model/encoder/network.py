@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from model.encoder.backbones import CompactResNet, DlibResNet, PaperNet
+from model.encoder.backbones import CompactResNet, PaperNet
 from model.encoder.retail_0095 import Retail0095
 from model.encoder.sface import SFace
 
@@ -77,9 +77,8 @@ class SiameseEncoder(nn.Module):
         return F.normalize(x.float(), dim=1)
 
 
-ARCHITECTURES: Final = ("paper", "compact_resnet", "dlib_resnet", "retail_0095", "sface")
-PRETRAINED: Final[dict[str, type[DlibResNet] | type[Retail0095] | type[SFace]]] = {
-    "dlib_resnet": DlibResNet,
+ARCHITECTURES: Final = ("paper", "compact_resnet", "retail_0095", "sface")
+PRETRAINED: Final[dict[str, type[Retail0095] | type[SFace]]] = {
     "retail_0095": Retail0095,
     "sface": SFace,
 }
@@ -103,7 +102,7 @@ def build_encoder(
             backbone = PaperNet(side or crop_size, embedding_dim, width, hidden, dropout)
         case "compact_resnet":
             backbone = CompactResNet(side or crop_size, embedding_dim, width, hidden, dropout)
-        case "dlib_resnet" | "retail_0095" | "sface":
+        case "retail_0095" | "sface":
             kind = PRETRAINED[architecture]
             if (crop_size, embedding_dim, width, hidden, dropout, side) != (kind.SIZE, kind.DIM, 1.0, 512, 0.0, 0):
                 raise ValueError(

@@ -37,11 +37,11 @@ def celeba(
         typer.Argument(help="Folders of CelebA's photos, NUMBER.jpg; of a photo in several, the first is used."),
     ],
     partition: Annotated[
-        Partition, typer.Option(help="test is for calibration, training is for research.toml.")
+        Partition, typer.Option(help="test is for calibration, training for experiments of your own.")
     ] = Partition.TEST,
     target: Annotated[Path | None, typer.Option(help="Default: data/celeba, or data/celeba-training.")] = None,
 ) -> None:
-    """Arranges CelebA by person, for `calibrate` or for research.toml. You get CelebA from its authors yourself."""
+    """Arranges CelebA by person, for `calibrate`. You get CelebA from its authors yourself."""
     target = target or Path("data") / ("celeba" if partition is Partition.TEST else "celeba-training")
     count = arrange_by_person(identities, photos, partition, target)
     console.print(f"{count:,} photos are in {target}.", soft_wrap=True)

@@ -1,7 +1,7 @@
 """CelebA (Liu et al. 2015, 'Deep Learning Face Attributes in the Wild'), arranged as one folder for each person.
 
 CelebA is for non-commercial research; its people are known by number only. Its test partition is for calibration and
-testing, never for training. Only `configs/research.toml` trains on the rest.
+testing, never for training. No config that comes with facetwin trains on the rest.
 """
 
 import os

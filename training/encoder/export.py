@@ -18,18 +18,16 @@ from training.provenance import describe_machine
 
 INITIAL_WEIGHTS: Final = {
     "random": "random weights",
-    "dlib": "dlib_face_recognition_resnet_model_v1 (Davis King, public domain CC0): about 3 million faces of 7,485 "
-    "people from FaceScrub, VGG and other sources, LFW's people removed by its author",
     **{name: weights.description for name, weights in OPEN_WEIGHTS.items()},
     PAIRED_START: "; ".join(weights.description for weights in OPEN_WEIGHTS.values()),
 }
 DATA_SOURCES: Final = {
     "lfw": "Labeled Faces in the Wild (Huang et al. 2007), training people",
-    "celeba-training": "CelebA (Liu et al. 2015; NON-COMMERCIAL research), training and validation partitions",
+    "all-age-faces": "All-Age-Faces (Cheng et al. 2019), one photo a person, as impostors",
 }
 LICENCES: Final = {
     "lfw": "LFW: a research benchmark of press photos of public figures",
-    "celeba-training": "CelebA: NON-COMMERCIAL research only",
+    "all-age-faces": "All-Age-Faces: its authors state no licence and ask to be cited",
 }
 
 
@@ -37,7 +35,12 @@ def describe_data_sources(config: Config) -> str:
     """The training data of a config, in words."""
     if not config.data.train_people:
         return "Omniglot's background set (Lake et al. 2015)"
-    return "; ".join(DATA_SOURCES.get(source, source) for source in ("lfw", *config.data.more))
+    return "; ".join(DATA_SOURCES.get(source, source) for source in _sources(config))
+
+
+def _sources(config: Config) -> tuple[str, ...]:
+    """The names of the sets of photos that train."""
+    return ("lfw", *config.data.more, *((config.head.impostors,) if config.head else ()))
 
 
 def describe_initial_weights(start: str) -> str:
@@ -55,7 +58,7 @@ def export_bundle(config: Config, faces: PreparedFaces, split: Split, run: Path,
     `command` is what made it. Raises ConfigError if there is no readable checkpoint of this config.
     """
     encoder, saved = load_best_encoder(config, run)
-    sources = ("lfw", *config.data.more)
+    sources = _sources(config)
     photos = {part: len(select_rows(faces.people, getattr(split, part))) for part in ("training", "validation")}
     metadata = BundleMetadata(
         schema=SCHEMA,

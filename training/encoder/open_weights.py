@@ -15,7 +15,6 @@ from model.encoder.network import SiameseEncoder
 from model.encoder.paired import PairedEncoder
 from training.data.errors import DataError
 from training.data.lfw import find_data_folder
-from training.encoder.dlib_weights import copy_dlib_weights, find_dlib_weights, read_dlib_weights
 from training.encoder.retail_weights import RETAIL_FILE, load_retail_0095
 from training.encoder.sface_weights import SFACE_FILE, load_sface
 
@@ -66,16 +65,12 @@ OPEN_WEIGHTS: Final = {
     ),
 }
 PAIRED_START: Final = "retail-0095+sface"
-NAMED_STARTS: Final = (
-    "random",
-    "dlib",
-    *OPEN_WEIGHTS,
-    PAIRED_START,
-)  # of an encoder; any other name is that of a bundle
+# Of an encoder; any other start names a bundle.
+NAMED_STARTS: Final = ("random", *OPEN_WEIGHTS, PAIRED_START)
 
 
 def fill_with_open_weights(encoder: SiameseEncoder | PairedEncoder, start: str) -> None:
-    """Copies "dlib", one of OPEN_WEIGHTS, or both of PAIRED_START into an encoder of the same architecture.
+    """Copies one of OPEN_WEIGHTS, or both of PAIRED_START, into an encoder of the same architecture.
 
     Raises DataError if a file is missing, cannot be fetched or is another network's, and RuntimeError or ValueError if
     the encoder has another architecture.
@@ -88,8 +83,6 @@ def fill_with_open_weights(encoder: SiameseEncoder | PairedEncoder, start: str) 
             branch.load_state_dict(weights.load(weights.find()).state_dict())
     elif start == PAIRED_START:
         raise ValueError(f'"{start}" is for the paired encoder')
-    elif start == "dlib":
-        copy_dlib_weights(encoder, read_dlib_weights(find_dlib_weights()))
     else:
         weights = OPEN_WEIGHTS[start]
         encoder.backbone.load_state_dict(weights.load(weights.find()).state_dict())

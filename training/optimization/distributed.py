@@ -51,7 +51,7 @@ class ProcessGroup:
         if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules()):
             raise ConfigError(
                 "This architecture has batch normalisation, which would see one shard of the batch only. Train it in "
-                "one process, or choose an architecture without it (dlib_resnet, paper)."
+                "one process, or choose an architecture without it (sface, retail_0095, paper)."
             )
 
     def shard(self, batch: Tensor) -> Tensor:

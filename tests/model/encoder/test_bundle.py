@@ -18,6 +18,7 @@ from model.encoder.bundle import (
     update_metadata,
 )
 from model.encoder.network import build_encoder
+from model.encoder.paired import PairedEncoder
 from model.runtime.forms import Engine, Form
 from model.runtime.onnx_runtime import compile_onnx
 from model.runtime.processor import has_bf16
@@ -181,14 +182,12 @@ def test_shipped_bundles_pass_their_self_check_and_are_calibrated(name: str) -> 
 def test_shipped_bundles_compute_the_same_as_their_network_in_python(name: str) -> None:
     loaded = load_bundle(find_bundle(name))
     shape = loaded.metadata.architecture
-    eager = build_encoder(
-        shape["architecture"],
-        loaded.metadata.crop_size,
-        loaded.metadata.embedding_dim,
-        shape["width"],
-        shape["hidden"],
-        shape["dropout"],
-        shape.get("mirror", False),
+    dim = loaded.metadata.embedding_dim
+    options = (shape["width"], shape["hidden"], shape["dropout"], shape.get("mirror", False))
+    eager: torch.nn.Module = (
+        PairedEncoder(dim)
+        if shape["architecture"] == "paired"
+        else build_encoder(shape["architecture"], loaded.metadata.crop_size, dim, *options)
     ).eval()
     eager.load_state_dict(loaded.module.state_dict())
     size = loaded.metadata.crop_size
