@@ -128,15 +128,21 @@ def _evaluate_test_people(experiment: "Experiment", bundle: "Bundle", embeddings
 def _evaluate_strangers(experiment: "Experiment", bundle: "Bundle") -> dict[str, Any]:
     from training.data.crops import prepare_folder_for
     from training.data.faceless_crops import crop_anywhere
+    from training.data.utkface import FOLDER as UTKFACE
     from training.detector.photo_sets import load_faceless_sets
-    from training.evaluation.trust import evaluate_strangers
+    from training.evaluation.trust import evaluate_origins, evaluate_strangers
 
     folder = experiment.find_folder(experiment.config.calibration.strangers)
     strangers = prepare_folder_for(bundle, folder, experiment.build)
     photos = [photo for each in load_faceless_sets(experiment.data) for photo in each.labels.photos]
     faceless = crop_anywhere(photos[:: max(len(photos) // FACELESS_PHOTOS, 1)], bundle.metadata.crop_size, seed=1)
     people = sorted(experiment.split.test)
-    return evaluate_strangers(bundle, people, experiment.served_faces, strangers, faceless)
+    report = evaluate_strangers(bundle, people, experiment.served_faces, strangers, faceless)
+    try:
+        origins = experiment.find_folder(UTKFACE)
+    except DataError:  # for testing only, and not everybody has it
+        return report
+    return {**report, "origins": evaluate_origins(bundle, prepare_folder_for(bundle, origins, experiment.build))}
 
 
 def _summarise(config: Config, metadata: "BundleMetadata", report: dict[str, Any]) -> "Result":

@@ -11,11 +11,13 @@ from model.calibration import Calibration
 from model.encoder.bundle import Bundle
 from training.data.prepared_faces import PreparedFaces
 from training.data.splits import label_people
+from training.data.utkface import group_of
 from training.evaluation.calibration import require_calibration
 from training.evaluation.degraded import FACELESS, DegradedFaces, degrade_all, rates_by_kind
-from training.evaluation.embeddings import FMRS, Embeddings, supported_fmrs
+from training.evaluation.embeddings import FMRS, Embeddings, embed, supported_fmrs
 from training.evaluation.reliability import measure_discard, measure_probability
 from training.evaluation.strangers import adults_of, embed_part, one_photo_each, score_groups
+from training.metrics.groups import GroupScores, compare_within_groups
 from training.metrics.identification import evaluate_open_set
 from training.metrics.verification import PairScores, tar_by_people
 
@@ -65,15 +67,7 @@ def evaluate_strangers(
     adults = sorted({name.split("/")[0] for name in adults_of(embeddings).names})
     report: dict[str, Any] = {
         "threshold": threshold,
-        "groups": {
-            name: {
-                "people": groups.people[name],
-                "pairs": len(groups.scores[name]),
-                "fmr": fmr,
-                "adults": name in groups.adults,
-            }
-            for name, fmr in groups.fmr_at(threshold).items()
-        },
+        "groups": _describe_groups(groups, threshold),
     }
     sources = {"LFW": one_photo_each(faces, people), "All-Age-Faces": one_photo_each(strangers, adults)}
     report["degraded"] = {
@@ -83,6 +77,28 @@ def evaluate_strangers(
     nobody = [DegradedFaces(FACELESS, bundle.encode(faceless))]
     report["degraded"]["photos without people"] = rates_by_kind(nobody, *_rule(calibration, threshold))
     return report
+
+
+def evaluate_origins(bundle: Bundle, faces: PreparedFaces) -> dict[str, Any]:
+    """The FMR at the default threshold of groups of UTKFace's adults by origin and sex."""
+    threshold = require_calibration(bundle.metadata).at_fmr().threshold
+    groups = {row: group_of(name) for row, name in enumerate(faces.names)}
+    rows = np.array([row for row, group in groups.items() if group], np.int64)
+    names = [str(groups[row]) for row in rows.tolist()]
+    scores = compare_within_groups(embed(bundle, faces, rows).vectors, names, frozenset(names))
+    return _describe_groups(scores, threshold)
+
+
+def _describe_groups(groups: GroupScores, threshold: float) -> dict[str, Any]:
+    return {
+        name: {
+            "people": groups.people[name],
+            "pairs": len(groups.scores[name]),
+            "fmr": fmr,
+            "adults": name in groups.adults,
+        }
+        for name, fmr in groups.fmr_at(threshold).items()
+    }
 
 
 def genuine_pairs(embeddings: Embeddings) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

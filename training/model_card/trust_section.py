@@ -38,18 +38,19 @@ def describe_strangers(report: Any) -> list[str]:
     """Paragraphs and tables on people who set no threshold (`evaluate_strangers`); none without a report."""
     if report is None:
         return []
-    groups = report["groups"]
-    rows = [
-        f"| {name} | {each['people']:,} | {each['pairs']:,} | {each['fmr']:.2g} |"
-        for name, each in sorted(groups.items(), key=lambda item: (not item[1]["adults"], item[0]))
-    ]
     parts = [
         "Groups: All-Age-Faces, a quarter of its people, who set neither weights nor thresholds; one photo of each, "
         f"every pair within a group is an impostor pair. FMR at the default threshold ({report['threshold']:.3f}):",
-        "\n".join(["| group | people | impostor pairs | FMR |", TABLE * 4 + "|", *rows]),
+        _describe_rows(report["groups"]),
         "Children are set apart: they resemble each other far more than adults do, and no threshold is promised "
         "for them.",
     ]
+    if "origins" in report:
+        parts += [
+            "By origin: adults of UTKFace (non-commercial, for testing only), whose origin its authors judged by eye. "
+            "Some people are there more than once, so these are upper bounds. FMR at the default threshold:",
+            _describe_rows(report["origins"]),
+        ]
     kinds = list(next(iter(report["degraded"].values())))
     columns = [name for name in report["degraded"] if name != "photos without people"]
     lines = [
@@ -73,3 +74,12 @@ def describe_strangers(report: Any) -> list[str]:
         f"FMR {nobody['fmr']:.2g}, {nobody['refused']:.0%} refused.",
     ]
     return parts
+
+
+def _describe_rows(groups: Any) -> str:
+    """A table of groups, adults first."""
+    rows = [
+        f"| {name} | {each['people']:,} | {each['pairs']:,} | {each['fmr']:.2g} |"
+        for name, each in sorted(groups.items(), key=lambda item: (not item[1]["adults"], item[0]))
+    ]
+    return "\n".join(["| group | people | impostor pairs | FMR |", TABLE * 4 + "|", *rows])

@@ -11,7 +11,7 @@ from tests.support.training.embeddings import random_embeddings
 from training.data.degradations import KINDS
 from training.data.prepared_faces import PreparedFaces
 from training.evaluation.embeddings import Embeddings
-from training.evaluation.trust import evaluate_people, evaluate_strangers, genuine_pairs
+from training.evaluation.trust import evaluate_origins, evaluate_people, evaluate_strangers, genuine_pairs
 from training.metrics.verification import compare_all_pairs
 
 SIDE = 16
@@ -77,3 +77,11 @@ def test_a_report_on_strangers_has_groups_defects_and_things_without_a_face(bund
     assert report["degraded"]["LFW"]["dark"]["refused"] == 1  # below the fake calibration's floor
     nobody = report["degraded"]["photos without people"]["no face"]
     assert (nobody["fmr"], nobody["refused"]) == (0, 1)
+
+
+def test_a_report_on_origins_has_a_group_for_each_origin_and_sex_of_adults(bundle: Bundle) -> None:
+    names = [f"{age}_{sex}_1_{n:04d}/x.jpg" for n in range(60) for age, sex in ((30, 0), (30, 1), (9, 1))]
+    names = [f"{name.split('/')[0]}/{name.split('/')[0]}.jpg" for name in names]
+    report = evaluate_origins(bundle, portraits(names, 0))
+    assert {name: each["people"] for name, each in report.items()} == {"Black men": 60, "Black women": 60}
+    assert all(each["adults"] for each in report.values())
