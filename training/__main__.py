@@ -10,13 +10,14 @@ from training.commands import (
     evaluation,
     experiments,
     hardest_pairs,
+    heads,
     identification,
     pipeline,
 )
 from training.commands.options import CommandGroup
 
 app = typer.Typer(cls=CommandGroup, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
-for commands in (pipeline, calibration, evaluation, identification, hardest_pairs, data, experiments, card):
+for commands in (pipeline, calibration, evaluation, identification, hardest_pairs, heads, data, experiments, card):
     app.add_typer(commands.app)
 app.add_typer(detector.app, name="detector")
 

@@ -25,6 +25,7 @@ from training.optimization.distributed import pick_device
 from training.optimization.loop import TrainingLoop
 
 DEGRADED_PHOTOS: Final = 3  # of a person whose crops are degraded; each kind takes as long as the clean crops
+DEGRADED_ADULTS: Final = 300  # of the validation strangers whose crops are degraded
 DEGRADED_SHARE: Final = 3  # every how many-th impostor is degraded
 
 
@@ -57,9 +58,14 @@ class PairedTrainer:
         known = torch.cat([sources.people.features[CLEAN], sources.impostors.features[CLEAN]])
         start_layer(encoder, config.head.retail_share, known)
         training = PairedTraining(encoder, config, config.head, sources)
+        strangers = self._rows("validation")
+        adults = np.array([row for row in strangers if parse_name(self.impostors.names[row]).is_adult], np.int64)
         validation = PairedValidation(
             _crop_set("lfw-validation", faces, select_rows(faces.people, split.validation)),
-            _crop_set("impostors-validation", self.impostors, self._rows("validation")),
+            _crop_set("impostors-validation", self.impostors, strangers),
+            _crop_set(
+                "impostors-validation-degraded", self.impostors, adults[:: max(len(adults) // DEGRADED_ADULTS, 1)]
+            ),
             features,
             config.training.validate_fmr,
         )

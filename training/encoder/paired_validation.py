@@ -8,6 +8,7 @@ import torch
 from model.calibration import WORST_GROUP_FACTOR
 from model.encoder.paired import PairedEncoder
 from training.data.all_age_faces import parse_name
+from training.data.degradations import KINDS
 from training.data.splits import label_people
 from training.encoder.branch_features import BranchFeatures, CropSet
 from training.metrics.groups import compare_within_groups
@@ -22,6 +23,7 @@ class PairedValidation:
 
     people: CropSet
     strangers: CropSet
+    degraded: CropSet  # some adults among the strangers
     features: BranchFeatures
     fmr: float
 
@@ -48,5 +50,12 @@ class PairedValidation:
             "tar": accepted,
             "tar_by_people": by_people,
             "worst_group_fmr": groups.worst_adults_at(pairs.threshold_at(self.fmr))[1],
+            "degraded_fmr": max(self._degraded_fmr(encoder, kind, threshold) for kind in KINDS),
             **{f"tar_at_{fmr:g}": pairs.tar_at(fmr) for fmr in FMRS},
         }
+
+    def _degraded_fmr(self, encoder: PairedEncoder, kind: str, threshold: float) -> float:
+        """Of all pairs of strangers whose crops are degraded in the same way."""
+        vectors = encoder.embed_features(torch.from_numpy(self.features.compute(self.degraded, kind)))
+        first, second = torch.triu_indices(len(vectors), len(vectors), 1)
+        return float(((vectors @ vectors.T)[first, second] >= threshold).float().mean())

@@ -120,6 +120,7 @@ def test_validation_scores_accuracy_at_the_threshold_that_strangers_allow() -> N
         "strangers", tuple(f"{n:05d}A30/{n:05d}A30.jpg" for n in range(120)), np.zeros((120, 1, 1, 3), np.uint8)
     )
     encoder = make_training().encoder
-    metrics = PairedValidation(crop_set("v", 150, 2), strangers, FakeFeatures(), fmr=1e-3)(encoder)
+    metrics = PairedValidation(crop_set("v", 150, 2), strangers, strangers, FakeFeatures(), fmr=1e-3)(encoder)
     assert metrics["score"] == pytest.approx((metrics["tar"] + metrics["tar_by_people"]) / 2)
     assert metrics["tar"] <= metrics["tar_at_0.001"]
+    assert metrics["degraded_fmr"] > 0.5  # the fake degraded crops share a direction
