@@ -8,22 +8,20 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.openapi.utils import get_openapi
 from limits import parse_many
 from PIL import Image
 
 from app.api import routes_faces, routes_galleries, routes_meta
 from app.api.access import AccessMiddleware, Keys
-from app.api.docs import install_docs
+from app.api.docs import install_docs, openapi_schema
 from app.api.middleware import ClientDisconnectMiddleware, RequestLogMiddleware
 from app.api.origins import OriginMiddleware
 from app.api.prefix import PrefixMiddleware
-from app.api.problems import Problem, install_problem_handlers
+from app.api.problems import install_problem_handlers
 from app.api.rate_limits import RateLimitMiddleware, RateLimits
 from app.api.request_bounds import BodyLimits, RequestBoundsMiddleware
 from app.api.security_headers import SecurityHeadersMiddleware
@@ -192,26 +190,5 @@ def create_app(settings: Settings | None = None, components: ComponentFactory = 
     app.add_middleware(SecurityHeadersMiddleware)
     if settings.root_path:
         app.add_middleware(PrefixMiddleware, prefix=settings.root_path)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.openapi = lambda: openapi_schema(app, settings.root_path)  # type: ignore[method-assign]
     return app
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """FastAPI's schema, with Problem instead of FastAPI's own validation errors."""
-    if app.openapi_schema is None:
-        prefix = app.state.settings.root_path
-        servers = [{"url": prefix}] if prefix else None
-        schema = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes, servers=servers
-        )
-        for path in schema["paths"].values():
-            for operation in path.values():
-                default = operation["responses"].get("422", {}).get("content", {}).get("application/json", {})
-                if default.get("schema", {}).get("$ref", "").endswith("HTTPValidationError"):
-                    del operation["responses"]["422"]
-        schemas = schema["components"]["schemas"]
-        for name in ("HTTPValidationError", "ValidationError"):
-            schemas.pop(name, None)
-        schemas["Problem"] = Problem.model_json_schema()
-        app.openapi_schema = schema
-    return app.openapi_schema
