@@ -6,7 +6,7 @@ import tarfile
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, TextIO
 
 from app.client import ApiError, Facetwin
+from app.names import InvalidName, clean_identity
 
 MAX_ATTEMPTS: Final = 8  # per photo, while the service answers 429
 # Problems of one photo or name: the photo is rejected and the run continues. Any other problem ends the run.
@@ -26,6 +27,7 @@ PHOTO_PROBLEMS: Final = (
     "corrupt_image",
     "image_too_large",
     "unsupported_image",
+    "photo_too_expensive",
     "no_face_found",
     "several_faces",
     "low_quality",
@@ -48,6 +50,10 @@ class BulkEnrollmentError(Exception):
     """The folder, archive or report cannot be used."""
 
 
+class UnreadablePhoto(Exception):
+    """One file of a folder or archive cannot be read. The message says why."""
+
+
 class Status(StrEnum):
     """What happened to a photo. The values appear in reports."""
 
@@ -62,8 +68,8 @@ class PhotoFile:
     """One file in a folder or archive."""
 
     path: str  # relative to the folder or archive
-    identity: str  # name of its folder; empty for a file at the top level
-    read: Callable[[], bytes]  # raises BulkEnrollmentError
+    identity: str  # the first folder in its path; empty for a file at the top level
+    read: Callable[[], bytes]  # raises UnreadablePhoto
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,8 @@ class Outcome:
 def open_photos(path: Path) -> Iterator[list[PhotoFile]]:
     """Lists the files of a folder, .zip or .tar by path, without hidden ones.
 
+    An archive may have one folder around everything, as archivers make it; that one is no person.
+
     Raises BulkEnrollmentError if `path` is neither a folder nor a readable archive.
     """
     files: dict[str, Callable[[], bytes]]
@@ -103,11 +111,9 @@ def open_photos(path: Path) -> Iterator[list[PhotoFile]]:
                 raise BulkEnrollmentError(f"{path} is neither a folder nor a .zip or .tar archive of NAME/photo.jpg.")
         except ARCHIVE_ERRORS as error:
             raise BulkEnrollmentError(f"{path} cannot be read: {error}. Is it damaged?") from error
+        wrapper = 0 if path.is_dir() else _wrapper_depth(files)
         visible = sorted(name for name in files if not _is_hidden(PurePosixPath(name)))
-        yield [
-            PhotoFile(name, PurePosixPath(name).parent.name, partial(_read, path, name, files[name]))
-            for name in visible
-        ]
+        yield [PhotoFile(name, _first_folder(name, wrapper), partial(_read, files[name])) for name in visible]
 
 
 def enroll_photos(
@@ -116,7 +122,8 @@ def enroll_photos(
     """Sends the photos that `report` does not list yet, `concurrency` at a time, and appends one line for each.
 
     Yields the outcome of every photo, in order. Raises ApiError if the service is unreachable or refuses all photos;
-    photos answered until then are in the report. Raises BulkEnrollmentError if a photo or the report is unusable.
+    photos answered until then are in the report. Raises BulkEnrollmentError if the report is unusable. A bad name and
+    an unreadable photo are outcomes, and the run goes on.
     """
     earlier = [each for each in _read_report(report) if each.gallery == gallery]
     done = {(each.photo, each.digest) for each in earlier}
@@ -126,14 +133,12 @@ def enroll_photos(
         for start in range(0, len(photos), concurrency):
             pending: list[Outcome | Future[Outcome]] = []
             for photo in photos[start : start + concurrency]:
-                content = photo.read()
-                digest = sha256(content).hexdigest()
-                outcome = Outcome(photo.path, gallery, photo.identity, digest, Status.ENROLLED)
+                outcome, content = _examine(photo, gallery)
+                digest = outcome.digest
                 if (photo.path, digest) in done:
                     pending.append(replace(outcome, status=Status.DONE))
-                elif not photo.identity:
-                    detail = "is not in a folder named after a person"
-                    pending.append(replace(outcome, status=Status.REJECTED, detail=detail))
+                elif outcome.status is Status.REJECTED:
+                    pending.append(outcome)
                 elif digest in first:
                     pending.append(_duplicate(outcome, first[digest]))
                 else:
@@ -147,11 +152,28 @@ def enroll_photos(
                     failure = failure or error
                     continue
                 if result.status is not Status.DONE:
-                    lines.write(json.dumps(asdict(result), ensure_ascii=False) + "\n")
+                    lines.write(_format_outcome(result) + "\n")
                     lines.flush()
                 yield result
             if failure is not None:
                 raise failure
+
+
+def _examine(photo: PhotoFile, gallery: str) -> tuple[Outcome, bytes]:
+    """Reads a photo. The outcome is REJECTED if it cannot be read or has no usable name, otherwise still open."""
+    outcome = Outcome(photo.path, gallery, photo.identity, "", Status.REJECTED)
+    try:
+        content = photo.read()
+    except UnreadablePhoto as error:
+        return replace(outcome, detail=f"cannot be read: {error}"), b""
+    outcome = replace(outcome, digest=sha256(content).hexdigest())
+    if not photo.identity:
+        return replace(outcome, detail="is not in a folder named after a person"), content
+    try:
+        identity = clean_identity(photo.identity)
+    except InvalidName as error:
+        return replace(outcome, detail=f"the name of its folder {error}"), content
+    return replace(outcome, identity=identity, status=Status.ENROLLED), content
 
 
 def _duplicate(outcome: Outcome, earlier: Outcome) -> Outcome:
@@ -201,6 +223,16 @@ def _read_report(report: Path) -> list[Outcome]:
     return outcomes
 
 
+def _format_outcome(outcome: Outcome) -> str:
+    """Formats a line of the report. A file's name that is not UTF-8 is written with escapes."""
+    line = json.dumps(asdict(outcome), ensure_ascii=False)
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        line = json.dumps(asdict(outcome))
+    return line
+
+
 def _parse_outcome(line: str) -> Outcome:
     fields = json.loads(line)
     return Outcome(**{**fields, "status": Status(fields["status"]), "warnings": ()})
@@ -216,11 +248,22 @@ def _open_report(report: Path) -> Iterator[TextIO]:
         yield lines
 
 
-def _read(path: Path, name: str, read: Callable[[], bytes]) -> bytes:
+def _wrapper_depth(names: Iterable[str]) -> int:
+    """Returns 1 if one folder is around everything in an archive, otherwise 0."""
+    paths = [path for path in map(PurePosixPath, names) if not _is_hidden(path)]
+    return int(len({path.parts[0] for path in paths}) == 1 and any(len(path.parts) > 2 for path in paths))
+
+
+def _first_folder(name: str, skipped: int) -> str:
+    folders = PurePosixPath(name).parts[skipped:-1]
+    return folders[0] if folders else ""
+
+
+def _read(read: Callable[[], bytes]) -> bytes:
     try:
         return read()
     except ARCHIVE_ERRORS as error:
-        raise BulkEnrollmentError(f"{name} in {path} cannot be read: {error}.") from error
+        raise UnreadablePhoto(type(error).__name__) from error
 
 
 def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -3,6 +3,7 @@
 FacetwinError
  ├─ MalformedRequest      a missing, unknown or invalid field
  ├─ Unauthorized          no key, or a wrong one
+ ├─ ForeignRequest        a web page of another origin calls, or the service goes by a foreign name
  ├─ UnknownGallery
  ├─ UnknownIdentity
  ├─ UnknownTemplate
@@ -11,7 +12,10 @@ FacetwinError
  ├─ IdempotencyKeyReused  the key belongs to a different enrollment
  ├─ EncoderMismatch       the templates come from another encoder and cannot be compared
  ├─ LowQuality            quality below the client's minimum
+ ├─ RequestTooLarge       the body has too many bytes
+ ├─ RequestTimeout        the body did not arrive in time
  ├─ Overloaded            the queue is full
+ ├─ RateLimited           the caller has sent too many requests
  ├─ DeadlineExceeded      admitted, but not finished in time
  ├─ NotReady              the service runs but must refuse requests
  └─ GalleryUnavailable    the gallery's database cannot be reached
@@ -36,6 +40,10 @@ class MalformedRequest(FacetwinError):
 
 class Unauthorized(FacetwinError):
     code = "unauthorized"
+
+
+class ForeignRequest(FacetwinError):
+    code = "foreign_request"
 
 
 class UnknownGallery(FacetwinError):
@@ -105,6 +113,14 @@ class LowQuality(FacetwinError):
     code = "low_quality"
 
 
+class RequestTooLarge(FacetwinError):
+    code = "request_too_large"
+
+
+class RequestTimeout(FacetwinError):
+    code = "request_timeout"
+
+
 class Overloaded(FacetwinError):
     """`retry_after` is in seconds."""
 
@@ -113,6 +129,14 @@ class Overloaded(FacetwinError):
     def __init__(self, retry_after: int) -> None:
         self.retry_after = retry_after
         super().__init__(f"The service is at its limit. Try again in {retry_after} s.")
+
+
+class RateLimited(Overloaded):
+    code = "rate_limited"
+
+    def __init__(self, retry_after: int, limit: str) -> None:
+        super().__init__(retry_after)
+        self.args = (f"This caller may send {limit}. Try again in {retry_after} s.",)
 
 
 class DeadlineExceeded(FacetwinError):

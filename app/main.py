@@ -8,20 +8,29 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
+from fastapi.middleware.cors import CORSMiddleware
+from limits import parse_many
 from PIL import Image
 
 from app.api import routes_faces, routes_galleries, routes_meta
-from app.api.docs import install_docs
+from app.api.access import AccessMiddleware, Keys
+from app.api.docs import install_docs, openapi_schema
 from app.api.middleware import ClientDisconnectMiddleware, RequestLogMiddleware
-from app.api.problems import Problem, install_problem_handlers
+from app.api.origins import OriginMiddleware
+from app.api.prefix import PrefixMiddleware
+from app.api.problems import install_problem_handlers
+from app.api.rate_limits import RateLimitMiddleware, RateLimits
+from app.api.request_bounds import BodyLimits, RequestBoundsMiddleware
+from app.api.security_headers import SecurityHeadersMiddleware
+from app.api.target import TargetMiddleware
 from app.gallery import open_gallery
+from app.inference.admission import Admission
+from app.inference.decoding.pool import DecoderPool
 from app.inference.encoder import limit_torch_threads, resolve_device
-from app.inference.memory import keep_freed_memory
+from app.inference.memory import keep_freed_memory, return_memory_regularly
 from app.inference.workers import Workers
 from app.metrics import Metrics
 from app.settings import Settings, count_cores, load_settings
@@ -68,23 +77,18 @@ async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterato
         load_bundle, find_bundle(settings.bundle), device, settings.precision, settings.engine
     )
     metadata = bundle.metadata
-    reader = PhotoReader(
-        await asyncio.to_thread(open_detector, device, settings.engine),
-        metadata.template_array,
-        metadata.crop_size,
-        settings.image_limits,
-    )
+    detector = await asyncio.to_thread(open_detector, device, settings.engine)
     # The gallery comes before the workers: if it cannot be opened, no thread keeps the process alive.
     gallery = await open_gallery(settings.gallery_url)
+    decoders = DecoderPool(settings.threads_or_default, settings.max_decode_s, settings.max_decode_bytes)
     try:
+        template, limits = metadata.template_array, settings.image_limits
+        reader = PhotoReader(detector, template, metadata.crop_size, limits, decode=decoders.decode)
         workers = Workers(
             bundle,
             settings.threads_or_default,
-            settings.max_waiting,
-            settings.deadline_s,
             MAX_CPU_BATCH if device == "cpu" else MAX_GPU_BATCH,
             metrics.observe_batch,
-            metrics.set_in_flight,
         )
         try:
             not_ready = await asyncio.to_thread(_check_and_warm_up, bundle, reader)
@@ -99,10 +103,15 @@ async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterato
                     "ready",
                     extra={"bundle": metadata.name, "encoder_id": metadata.encoder_id, "hardware": asdict(hardware)},
                 )
-            yield Components(service, not_ready)
+            trimming = asyncio.create_task(return_memory_regularly())
+            try:
+                yield Components(service, not_ready)
+            finally:
+                trimming.cancel()
         finally:
             await asyncio.to_thread(workers.close)
     finally:
+        decoders.close()
         await gallery.close()
 
 
@@ -142,6 +151,7 @@ def create_app(settings: Settings | None = None, components: ComponentFactory = 
         title="facetwin",
         version=version("facetwin"),
         description=DESCRIPTION,
+        openapi_url="/openapi.json" if settings.docs else None,
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
@@ -151,26 +161,34 @@ def create_app(settings: Settings | None = None, components: ComponentFactory = 
     app.state.not_ready = ("starting",)
     for routes in (routes_faces, routes_galleries, routes_meta):
         app.include_router(routes.router)
+    if settings.metrics:
+        app.include_router(routes_meta.metrics_router)
     install_problem_handlers(app)
-    install_docs(app)
+    if settings.docs:
+        install_docs(app)
+    capacity = settings.threads_or_default + settings.max_waiting
+    admission = Admission(capacity, settings.deadline_s, metrics.set_in_flight)
+    limits = BodyLimits(routes_faces.PHOTOS, settings.max_image_bytes, settings.max_held_bytes)
+    # The last one added sees a request first.
+    app.add_middleware(RequestBoundsMiddleware, admission=admission, limits=limits)
     app.add_middleware(ClientDisconnectMiddleware)
+    app.add_middleware(TargetMiddleware)
+    if settings.rate_limits:
+        app.add_middleware(RateLimitMiddleware, limits=RateLimits(parse_many(settings.rate_limits)))
+    app.add_middleware(AccessMiddleware, keys=Keys([key.get_secret_value() for key in settings.api_keys]))
+    if not settings.api_keys:
+        app.add_middleware(OriginMiddleware, hosts=settings.known_hosts, origins=settings.allowed_origins)
     app.add_middleware(RequestLogMiddleware, metrics=metrics)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    if settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id"],
+            expose_headers=["Retry-After", "Server-Timing", "X-Request-Id"],
+        )
+    app.add_middleware(SecurityHeadersMiddleware)
+    if settings.root_path:
+        app.add_middleware(PrefixMiddleware, prefix=settings.root_path)
+    app.openapi = lambda: openapi_schema(app, settings.root_path)  # type: ignore[method-assign]
     return app
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """FastAPI's schema, with Problem instead of FastAPI's own validation errors."""
-    if app.openapi_schema is None:
-        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        for path in schema["paths"].values():
-            for operation in path.values():
-                default = operation["responses"].get("422", {}).get("content", {}).get("application/json", {})
-                if default.get("schema", {}).get("$ref", "").endswith("HTTPValidationError"):
-                    del operation["responses"]["422"]
-        schemas = schema["components"]["schemas"]
-        for name in ("HTTPValidationError", "ValidationError"):
-            schemas.pop(name, None)
-        schemas["Problem"] = Problem.model_json_schema()
-        app.openapi_schema = schema
-    return app.openapi_schema

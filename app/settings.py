@@ -1,10 +1,12 @@
 """The settings of the service, read from FACETWIN_* environment variables. Unsafe settings are refused."""
 
 import os
+import re
 from importlib.util import find_spec
 from ipaddress import ip_address
 from typing import Annotated, Any, Final, Literal, Self
 
+from limits import parse_many
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -26,6 +28,12 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    root_path: str = Field(
+        "", pattern=r"^(/[A-Za-z0-9._~-]+)*$", description="Prefix under which a proxy serves the service, as /faces."
+    )
+    max_connections: int = Field(
+        1000, ge=1, description="Connections per process. Further ones are answered 503 without being read."
+    )
     bundle: str = Field("deploy", description="Name of a shipped bundle, or path of your own.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the networks run.")
     precision: Precision = Field(
@@ -42,12 +50,29 @@ class Settings(BaseSettings):
         description="Comma-separated keys of at least 16 characters. Callers send one as `Authorization: Bearer KEY`.",
     )
     allow_anonymous: bool = Field(False, description="Allow other machines to call the service without a key.")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Comma-separated names by which callers without a key may address the service."
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Comma-separated origins of web pages that may call the service, as https://example.com (CORS)."
+    )
+    rate_limits: str = Field(
+        "", description="Requests that each key may send to each process, as `600/minute; 20/second`. Default: any."
+    )
+    docs: bool = Field(True, description="Serve /docs and /openapi.json.")
+    metrics: bool = Field(True, description="Serve /metrics.")
     max_image_bytes: int = Field(ImageLimits.max_bytes, ge=1024, description="Largest photo, in bytes.")
     max_image_pixels: int = Field(
         ImageLimits.max_pixels,
         ge=4096,
         le=MAX_PIXELS,
         description="Largest photo, in pixels; above 50 million only JPEG.",
+    )
+    max_decode_s: float = Field(
+        2.0, gt=0, le=60, description="Seconds of the processor that decoding one photo may take."
+    )
+    max_decode_bytes: int = Field(
+        300 * 1024 * 1024, ge=50 * 1024 * 1024, description="Bytes of memory that decoding one photo may take."
     )
     workers: int = Field(1, ge=1, le=64, description="Number of processes. They share the gallery.")
     threads: int | None = Field(
@@ -56,7 +81,12 @@ class Settings(BaseSettings):
     max_waiting: int = Field(
         64, ge=0, description="Requests that may wait for a thread. Further ones are answered 429."
     )
-    deadline_s: float = Field(30.0, gt=0, description="Seconds after which a request is answered 504.")
+    max_held_bytes: int = Field(
+        512 * 1024 * 1024, ge=1024, description="Bytes of all request bodies held at once. Beyond, requests get 429."
+    )
+    deadline_s: float = Field(
+        30.0, gt=0, description="Seconds after which a request is answered 504, or 408 if its body has not arrived."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property
@@ -68,9 +98,16 @@ class Settings(BaseSettings):
     def image_limits(self) -> ImageLimits:
         return ImageLimits(self.max_image_bytes, self.max_image_pixels)
 
-    @field_validator("api_keys", mode="before")
+    @property
+    def known_hosts(self) -> tuple[str, ...] | None:
+        """The names by which callers may address the service, besides those of this machine; None allows any."""
+        if self.allowed_hosts or (is_loopback(self.host) and not self.api_keys):
+            return (*self.allowed_hosts, self.host)
+        return None
+
+    @field_validator("api_keys", "allowed_hosts", "allowed_origins", mode="before")
     @classmethod
-    def _split_keys(cls, value: Any) -> Any:
+    def _split_list(cls, value: Any) -> Any:
         return [key.strip() for key in value.split(",") if key.strip()] if isinstance(value, str) else value
 
     @field_validator("api_keys")
@@ -79,6 +116,22 @@ class Settings(BaseSettings):
         if any(len(key.get_secret_value()) < 16 for key in keys):
             raise ValueError("a key has fewer than 16 characters; generate one with `openssl rand -hex 24`")
         return keys
+
+    @field_validator("rate_limits")
+    @classmethod
+    def _check_rate_limits(cls, limits: str) -> str:
+        try:
+            parse_many(limits or "1/second")
+        except ValueError as error:
+            raise ValueError("a limit looks like 600/minute; several are separated by semicolons") from error
+        return limits
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", origin) for origin in origins):
+            raise ValueError("an origin looks like https://example.com: a scheme, a name in small letters, and no path")
+        return origins
 
     @field_validator("engine")
     @classmethod
@@ -105,7 +158,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_access(self) -> Self:
-        if not (_is_loopback(self.host) or self.api_keys or self.allow_anonymous):
+        if not (is_loopback(self.host) or self.api_keys or self.allow_anonymous):
             raise ValueError(
                 f"refusing to serve biometric data on {self.host} without authentication. Set FACETWIN_API_KEYS, or "
                 "FACETWIN_ALLOW_ANONYMOUS=true if a proxy in front of the service authenticates callers"
@@ -127,7 +180,8 @@ def load_settings(**overrides: Any) -> Settings:
     return Settings(**overrides)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Says whether a host name or address always means this machine."""
     if host == "localhost":
         return True
     try:

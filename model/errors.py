@@ -5,6 +5,7 @@ PhotoError
  ├─ UnsupportedImage    not a supported image format
  ├─ CorruptImage        an image, but truncated or damaged
  ├─ ImageTooLarge       too many bytes or pixels
+ ├─ PhotoTooExpensive   takes too much time or memory to decode
  ├─ NoFaceFound         no face in any of four orientations
  ├─ SeveralFaces        several faces although one was required
  └─ UnrecognizableFace  a face that the encoder cannot recognise reliably
@@ -32,6 +33,10 @@ class CorruptImage(PhotoError):
 
 class ImageTooLarge(PhotoError):
     code = "image_too_large"
+
+
+class PhotoTooExpensive(PhotoError):
+    code = "photo_too_expensive"
 
 
 class NoFaceFound(PhotoError):

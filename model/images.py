@@ -7,14 +7,13 @@ import zlib
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import pillow_heif
-from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
-from model.errors import CorruptImage, EmptyImage, ImageTooLarge, UnsupportedImage
-
-Pixels = NDArray[np.uint8]
+from model.errors import CorruptImage, EmptyImage, ImageTooLarge, PhotoError, PhotoTooExpensive, UnsupportedImage
+from model.jpeg import count_scans
+from model.rgb import SIDEWAYS, Empty, empty_pixels, to_rgb
+from model.rgb import Pixels as Pixels
 
 MAX_PIXELS: Final = 200_000_000  # the highest limit that can be set
 MAX_DECODED_PIXELS: Final = 50_331_648  # 8192 x 6144: larger photos must be JPEG, which is decoded at 1/2 or less
@@ -25,6 +24,7 @@ FORMAT_NAMES: Final = "JPEG, PNG, WebP, BMP, TIFF, GIF or HEIC"
 # What Pillow's decoders raise for damaged files, besides OSError.
 _DECODER_ERRORS: Final = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
 _JPEG: Final = ("JPEG", "MPO")  # phones write MPO: several pictures in one JPEG, opened by the decoder of JPEG
+MAX_SCANS: Final = 100  # of a JPEG; encoders write about ten
 _MAGIC: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"II*\0", b"MM\0*", b"GIF8")
 
 
@@ -47,9 +47,10 @@ class ImageLimits:
 
 
 @functools.cache
-def _set_up_pillow() -> None:
-    """Registers HEIC, and lifts Pillow's own limit on pixels: `ImageLimits` has the limit here."""
+def set_up_decoders() -> None:
+    """Loads every decoder, and lifts Pillow's own limit on pixels: `ImageLimits` has the limit here."""
     pillow_heif.register_heif_opener()
+    Image.init()
     Image.MAX_IMAGE_PIXELS = None
 
 
@@ -73,16 +74,19 @@ def decode_image(data: bytes, limits: ImageLimits | None = None) -> Pixels:
 
     Applies the EXIF orientation, blends transparency with white, and scales 16-bit grey to 8 bits.
 
-    Raises EmptyImage, ImageTooLarge, UnsupportedImage or CorruptImage.
+    Raises EmptyImage, ImageTooLarge, UnsupportedImage, CorruptImage or PhotoTooExpensive.
     """
     return decode_scaled(data, limits).pixels
 
 
-def decode_scaled(data: bytes, limits: ImageLimits | None = None, min_pixels: int | None = None) -> DecodedImage:
-    """Decodes like `decode_image`, but may decode a large JPEG at 1/2, 1/4 or 1/8 of its size, which is faster.
+def decode_scaled(
+    data: bytes, limits: ImageLimits | None = None, min_pixels: int | None = None, empty: Empty = empty_pixels
+) -> DecodedImage:
+    """Decodes like `decode_image`, but may return a large photo at 1/2, 1/4 or 1/8 of its size.
 
-    The result has at least `min_pixels` pixels if the photo does; None decodes at full size, or at the largest size
-    within MAX_DECODED_PIXELS. Raises the same errors.
+    That needs less memory, and for a JPEG less time. The result has at least `min_pixels` pixels if the photo does;
+    None decodes at full size, or a JPEG at the largest size within MAX_DECODED_PIXELS. `empty` makes the array of the
+    pixels. Raises the same errors.
     """
     limits = limits or ImageLimits()
     if not data:
@@ -91,7 +95,7 @@ def decode_scaled(data: bytes, limits: ImageLimits | None = None, min_pixels: in
         raise ImageTooLarge(
             f"The image has {len(data):,} bytes; at most {limits.max_bytes:,} are accepted. Send a smaller photo."
         )
-    _set_up_pillow()
+    set_up_decoders()
     image = _open(data)
     with image:
         width, height = image.size
@@ -107,24 +111,50 @@ def decode_scaled(data: bytes, limits: ImageLimits | None = None, min_pixels: in
                     f"{MAX_DECODED_PIXELS:,}. Send it as JPEG, or send a smaller photo."
                 )
             min_pixels = min_pixels or MAX_DECODED_PIXELS // 4
+        if image.format in _JPEG and count_scans(data) > MAX_SCANS:
+            raise too_expensive()
         try:
             image.seek(0)
-            scale = _draft(image, min_pixels) if min_pixels and image.format in _JPEG else 1
+            scale = _reduction(width * height, min_pixels)
+            drafted = _draft(image, scale) if image.format in _JPEG else 1
+            scale = drafted if drafted > 1 else scale
             if image.size[0] * image.size[1] > MAX_DECODED_PIXELS:  # a JPEG that cannot be decoded with fewer pixels
                 raise ImageTooLarge("The JPEG has too many pixels for its encoding. Send a smaller photo.")
             image.load()
-            upright = ImageOps.exif_transpose(image)
-            if upright.size != image.size:
-                width, height = height, width
-            return DecodedImage(_to_rgb(upright), scale, width, height)
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+            pixels = to_rgb(image, orientation, scale // drafted, empty)
         except _DECODER_ERRORS as error:
-            raise _corrupt() from error
+            raise damaged() from error
+        if orientation in SIDEWAYS:
+            width, height = height, width
+        return DecodedImage(pixels, scale, width, height)
 
 
-def _draft(image: Image.Image, min_pixels: int) -> int:
-    """Sets the JPEG decoder to reduce by 8, 4 or 2, and returns the factor; 1 if the image is too small to reduce."""
+def too_expensive() -> PhotoTooExpensive:
+    """Returns the error of a photo that takes too much time or memory."""
+    return PhotoTooExpensive(
+        "The image takes too much time or memory to decode. Save it again as an ordinary JPEG, or send a smaller photo."
+    )
+
+
+def count_pixels(data: bytes) -> int:
+    """Returns the pixels that an image's header announces; 0 if it cannot be read."""
+    set_up_decoders()
+    try:
+        with _open(data) as image:
+            return image.size[0] * image.size[1]
+    except PhotoError:
+        return 0
+
+
+def _reduction(pixels: int, min_pixels: int | None) -> int:
+    """Returns 8, 4 or 2 if a photo of so many pixels may be reduced by it, otherwise 1."""
+    return next((scale for scale in (8, 4, 2) if min_pixels and pixels >= min_pixels * scale**2), 1)
+
+
+def _draft(image: Image.Image, scale: int) -> int:
+    """Sets the JPEG decoder to reduce by `scale`, and returns the factor by which it will: 1 if it cannot."""
     width, height = image.size
-    scale = next((scale for scale in (8, 4, 2) if width * height >= min_pixels * scale**2), 1)
     if scale == 1 or image.draft(None, (-(-width // scale), -(-height // scale))) is None:
         return 1
     return round(width / image.size[0])
@@ -135,25 +165,12 @@ def _open(data: bytes) -> Image.Image:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
         if data.startswith(_MAGIC):
-            raise _corrupt() from error
+            raise damaged() from error
         raise UnsupportedImage(f"The file is not an image in a supported format. Send {FORMAT_NAMES}.") from error
     except _DECODER_ERRORS as error:
-        raise _corrupt() from error
+        raise damaged() from error
 
 
-def _corrupt() -> CorruptImage:
+def damaged() -> CorruptImage:
+    """Returns the error of a photo that a decoder cannot read to its end."""
     return CorruptImage("The image is truncated or damaged. Send the whole file again.")
-
-
-def _to_rgb(image: Image.Image) -> Pixels:
-    if image.mode.startswith("I"):  # more than 8 bits of grey, which Pillow would clip instead of scale
-        grey = np.asarray(image).astype(np.float32)
-        if image.mode != "I" or grey.max() > 255:  # mode I holds 32 bits, but files use 8 or 16 of them
-            grey = grey / 257.0
-        image = Image.fromarray(np.clip(grey, 0, 255).round().astype(np.uint8))
-    elif image.mode == "F":
-        raise UnsupportedImage("Floating-point images are not supported. Send 8 or 16 bits a channel.")
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    return np.array(image.convert("RGB"))  # (H, W, 3), a writable copy

@@ -1,7 +1,7 @@
 """The steps from an image file to an aligned crop, in the same order for training, evaluation and service."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -16,9 +16,12 @@ from model.images import DecodedImage, ImageLimits, Pixels, decode_scaled
 from model.quality import Quality, assess_quality
 from model.selection import FaceSelection, select_face
 
-# Of a JPEG that is decoded with fewer pixels. The detector is told the factor, so that it still finds small faces: a
+# Of a photo that is decoded with fewer pixels. The detector is told the factor, so that it still finds small faces: a
 # photo of up to 50 megapixels is decoded at 1/4 or more, at which the detector searches it (model/detector/levels.py).
 MIN_DECODED_PIXELS: Final = 1600 * 1200
+
+
+Decode = Callable[[bytes, ImageLimits | None, int | None], DecodedImage]  # as `decode_scaled`
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,13 @@ class PhotoReader:
         size: int,
         limits: ImageLimits | None = None,
         min_pixels: int | None = MIN_DECODED_PIXELS,
+        decode: Decode = decode_scaled,
     ) -> None:
         """`template` (5, 2): positions of MTCNN's landmarks in crops of `size` pixels; it is adapted to the detector.
-        `min_pixels`: see `decode_scaled`."""
+        `min_pixels`: see `decode_scaled`. `decode`: what decodes photos, in this process or another."""
         self.detector = detector
         self._template = adapt_template(detector.reference_landmarks, template)
-        self._size, self._limits, self._min_pixels = size, limits, min_pixels
+        self._size, self._limits, self._min_pixels, self._decode = size, limits, min_pixels, decode
 
     def read(self, data: bytes, selection: FaceSelection) -> AlignedFace:
         """Returns the selected face. Raises what `decode_image` and `select_face` raise."""
@@ -86,11 +90,12 @@ class PhotoReader:
 
     def _detect(self, data: bytes) -> "_Detection":
         start = time.perf_counter()
-        photo = decode_scaled(data, self._limits, self._min_pixels)
+        photo = self._decode(data, self._limits, self._min_pixels)
         decode_ms = _ms_since(start)
         start = time.perf_counter()
         faces = detect_any_orientation(self.detector, photo.pixels, photo.scale)
-        return _Detection(data, self._limits, photo, faces, {"decode": decode_ms, "detect": _ms_since(start)})
+        timings_ms = {"decode": decode_ms, "detect": _ms_since(start)}
+        return _Detection(photo, faces, timings_ms, lambda: self._decode(data, self._limits, None))
 
     def _align(self, detection: "_Detection", face: Face) -> Pixels:
         photo = detection.photo
@@ -105,15 +110,14 @@ class PhotoReader:
 class _Detection:
     """The faces of a photo, in pixels of the decoded image."""
 
-    data: bytes
-    limits: ImageLimits | None
     photo: DecodedImage
     faces: Sequence[Face]
     timings_ms: Mapping[str, float]
+    decode_full: Callable[[], DecodedImage]
 
     @cached_property
     def full_resolution(self) -> DecodedImage:
-        return decode_scaled(self.data, self.limits)
+        return self.decode_full()
 
 
 def _ms_since(start: float) -> float:

@@ -1,12 +1,16 @@
-"""/docs with its assets from an installed package, so that it works without internet access."""
+"""The description of the API, and /docs with its assets from an installed package: it works without internet."""
 
 from pathlib import Path
+from typing import Any
 
 import fastapi_offline
 from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
+
+from app.api.problems import Problem
 
 ASSETS = "/docs/assets"
 
@@ -27,3 +31,23 @@ def install_docs(app: FastAPI) -> None:
         )
 
     app.mount(ASSETS, StaticFiles(directory=folder), name="docs-assets")
+
+
+def openapi_schema(app: FastAPI, prefix: str) -> dict[str, Any]:
+    """FastAPI's schema, with Problem instead of FastAPI's own validation errors."""
+    if app.openapi_schema is None:
+        servers = [{"url": prefix}] if prefix else None
+        schema = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes, servers=servers
+        )
+        for path in schema["paths"].values():
+            for operation in path.values():
+                default = operation["responses"].get("422", {}).get("content", {}).get("application/json", {})
+                if default.get("schema", {}).get("$ref", "").endswith("HTTPValidationError"):
+                    del operation["responses"]["422"]
+        schemas = schema["components"]["schemas"]
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        schemas["Problem"] = Problem.model_json_schema()
+        app.openapi_schema = schema
+    return app.openapi_schema

@@ -1,7 +1,9 @@
 """Error responses as RFC 9457 `application/problem+json`."""
 
 import logging
+import traceback
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -9,35 +11,45 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
-from app.errors import FacetwinError, GalleryUnavailable, MalformedRequest, Overloaded
+from app.errors import FacetwinError, GalleryUnavailable, MalformedRequest, Overloaded, RequestTimeout, Unauthorized
 from app.gallery.base import GalleryError
 from model.calibration import TargetUnsupported
 from model.errors import PhotoError
 
 log = logging.getLogger("facetwin")
 
+KnownError = FacetwinError | PhotoError | TargetUnsupported
+ROOT: Final = Path(__file__).parents[2]  # of our packages
+KNOWN_ERRORS: Final = (FacetwinError, PhotoError, TargetUnsupported)
+
 STATUS: Final = {
     "malformed_request": 400,
     "empty_image": 400,
     "corrupt_image": 400,
     "unauthorized": 401,
+    "foreign_request": 403,
     "not_found": 404,
     "unknown_gallery": 404,
     "unknown_identity": 404,
     "unknown_template": 404,
     "method_not_allowed": 405,
+    "request_timeout": 408,
     "identity_exists": 409,
     "encoder_mismatch": 409,
     "image_too_large": 413,
+    "request_too_large": 413,
     "unsupported_image": 415,
     "no_face_found": 422,
+    "photo_too_expensive": 422,
     "several_faces": 422,
     "unrecognizable_face": 422,
     "idempotency_key_reused": 422,
     "low_quality": 422,
     "target_unsupported": 422,
     "overloaded": 429,
+    "rate_limited": 429,
     "internal_error": 500,
     "not_ready": 503,
     "gallery_unavailable": 503,
@@ -76,20 +88,8 @@ def install_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(FacetwinError)
     @app.exception_handler(PhotoError)
     @app.exception_handler(TargetUnsupported)
-    async def handle_known_error(
-        request: Request, error: FacetwinError | PhotoError | TargetUnsupported
-    ) -> JSONResponse:
-        extra: dict[str, Any] = {}
-        headers = {}
-        if isinstance(error, PhotoError) and error.field:
-            extra["field"] = error.field
-        if isinstance(error, MalformedRequest):
-            extra["errors"] = error.errors
-        if isinstance(error, Overloaded):
-            headers["Retry-After"] = str(error.retry_after)
-        if error.code == "unauthorized":
-            headers["WWW-Authenticate"] = "Bearer"
-        return _problem_response(request, error.code, str(error), headers, **extra)
+    async def handle_known_error(request: Request, error: KnownError) -> JSONResponse:
+        return known_error_response(request.scope, error)
 
     @app.exception_handler(GalleryError)
     async def handle_gallery_error(request: Request, error: GalleryError) -> JSONResponse:
@@ -99,26 +99,44 @@ def install_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def handle_invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
         malformed = MalformedRequest(field_errors(error.errors()))
-        return _problem_response(request, malformed.code, str(malformed), errors=malformed.errors)
+        return _problem_response(request.scope, malformed.code, str(malformed), errors=malformed.errors)
 
     @app.exception_handler(HTTPException)
     async def handle_http_error(request: Request, error: HTTPException) -> JSONResponse:
         codes = {404: "not_found", 405: "method_not_allowed"}
         code = codes.get(error.status_code, "malformed_request")
         detail = f"{error.detail}. See /docs for the routes and methods."
-        return _problem_response(request, code, detail, dict(error.headers or {}))
+        return _problem_response(request.scope, code, detail, dict(error.headers or {}))
+
+
+def known_error_response(scope: Scope, error: KnownError) -> JSONResponse:
+    """The problem of an error whose message is meant for the client."""
+    extra: dict[str, Any] = {}
+    headers = {}
+    if isinstance(error, PhotoError) and error.field:
+        extra["field"] = error.field
+    if isinstance(error, MalformedRequest):
+        extra["errors"] = error.errors
+    if isinstance(error, Overloaded):
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, RequestTimeout):
+        headers["Connection"] = "close"  # the client may go on sending
+    return _problem_response(scope, error.code, str(error), headers, **extra)
 
 
 def internal_error_response(request_id: str, error: Exception) -> JSONResponse:
-    """Logs the type and place of an unexpected error; the response holds only the request id.
+    """Logs an unexpected error's type, where it was raised, and the line of ours that led there; the response holds
+    only the request id.
 
     The error's message is neither logged nor sent: it could quote the request.
     """
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "?"
-    log.error("internal_error", extra={"error": type(error).__name__, "where": where, "request_id": request_id})
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{frame.filename}:{frame.lineno}" for frame in frames] or ["?"]
+    ours = [place.removeprefix(f"{ROOT}/") for place in places if place.startswith((f"{ROOT}/app/", f"{ROOT}/model/"))]
+    extra = {"error": type(error).__name__, "where": places[-1], "ours": ours[-1] if ours else "?"}
+    log.error("internal_error", extra={**extra, "request_id": request_id})
     return _respond(request_id, "internal_error", "Something went wrong. Quote the request id to the operator.")
 
 
@@ -134,10 +152,10 @@ def field_errors(errors: Any) -> list[dict[str, str]]:
 
 
 def _problem_response(
-    request: Request, code: str, detail: str, headers: dict[str, str] | None = None, **extra: Any
+    scope: Scope, code: str, detail: str, headers: dict[str, str] | None = None, **extra: Any
 ) -> JSONResponse:
-    request.state.problem = code  # counted by RequestLogMiddleware
-    return _respond(request.scope["state"]["request_id"], code, detail, headers, **extra)
+    scope["state"]["problem"] = code  # counted by RequestLogMiddleware
+    return _respond(scope["state"]["request_id"], code, detail, headers, **extra)
 
 
 def _respond(

@@ -1,33 +1,31 @@
 """Request bodies of the API, as OpenAPI shows them."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
 from app.api.bodies import JsonObject, Photo
 from app.gallery.base import DEFAULT_GALLERY, IfExists
+from app.json_text import check_metadata
+from app.names import GALLERY_NAME, MAX_NAME_CHARACTERS, check_text, clean_gallery, clean_identity
 from model.selection import FaceSelection
 
-MAX_METADATA_CHARACTERS = 16_384
-
-GalleryName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-# No slash and no control characters: names are part of paths and are displayed.
-IdentityName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^/\x00-\x1f\x7f]+$")
+GalleryName = Annotated[
+    str, AfterValidator(clean_gallery), WithJsonSchema({"type": "string", "pattern": f"^{GALLERY_NAME.pattern}$"})
 ]
+IdentityName = Annotated[
+    str,
+    AfterValidator(clean_identity),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARACTERS}),
+]
+Text = Annotated[str, AfterValidator(check_text), StringConstraints(max_length=MAX_NAME_CHARACTERS)]
 Rate = Annotated[float, Field(gt=0, le=0.5, allow_inf_nan=False)]
 
 IMAGE = "A photo: JPEG, PNG, WebP, BMP, TIFF, GIF or HEIC."
 SELECTION = "Which face to use if the photo shows several: the largest, the most central, or refuse the photo (single)."
 
 
-def _limit_size(value: dict[str, Any]) -> dict[str, Any]:
-    if len(repr(value)) > MAX_METADATA_CHARACTERS:
-        raise ValueError("is larger than 16 KiB; send less")
-    return value
-
-
-Metadata = Annotated[JsonObject, AfterValidator(_limit_size)]
+Metadata = Annotated[JsonObject, AfterValidator(check_metadata)]
 
 
 class _Request(BaseModel):

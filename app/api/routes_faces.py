@@ -1,12 +1,12 @@
 """Routes that take photos."""
 
 from hashlib import sha256
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Request
 
 from app.api.bodies import body_parser, openapi_request_body
-from app.api.dependencies import AvailableService, authorize
+from app.api.dependencies import Service, authorize
 from app.api.problems import problem_responses
 from app.api.requests import DetectRequest, EmbedRequest, EnrollRequest, IdentifyRequest, VerifyRequest
 from app.gallery.base import IdempotencyKey
@@ -27,10 +27,13 @@ PHOTO_CODES = (
     "empty_image",
     "corrupt_image",
     "unauthorized",
+    "request_timeout",
     "image_too_large",
     "unsupported_image",
+    "photo_too_expensive",
 )
-SERVICE_CODES = ("overloaded", "internal_error", "not_ready", "deadline_exceeded")
+SERVICE_CODES = ("foreign_request", "overloaded", "rate_limited", "internal_error", "not_ready", "deadline_exceeded")
+PHOTOS: Final = {"/verify": 2, "/enroll": 1, "/identify": 1, "/embed": 1, "/detect": 1}  # how many a route takes
 FACE_CODES = (*PHOTO_CODES, "no_face_found", "several_faces", *SERVICE_CODES)
 
 IDEMPOTENCY_KEY = (
@@ -47,7 +50,7 @@ IDEMPOTENCY_KEY = (
     openapi_extra=openapi_request_body(VerifyRequest),
 )
 async def verify(
-    request: Request, service: AvailableService, body: Annotated[VerifyRequest, Depends(body_parser(VerifyRequest))]
+    request: Request, service: Service, body: Annotated[VerifyRequest, Depends(body_parser(VerifyRequest))]
 ) -> VerificationResult:
     result = await service.verify(body.image1, body.image2, target_fmr=body.target_fmr, selection=body.face_selection)
     return _with_timings(request, result)
@@ -70,9 +73,11 @@ async def verify(
 )
 async def enroll(
     request: Request,
-    service: AvailableService,
+    service: Service,
     body: Annotated[EnrollRequest, Depends(body_parser(EnrollRequest))],
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, description=IDEMPOTENCY_KEY)] = None,
+    idempotency_key: Annotated[
+        str | None, Header(min_length=1, max_length=255, pattern=r"^[\x20-\x7e]+$", description=IDEMPOTENCY_KEY)
+    ] = None,
 ) -> EnrollmentResult:
     result = await service.enroll(
         body.identity,
@@ -97,7 +102,7 @@ async def enroll(
 )
 async def identify(
     request: Request,
-    service: AvailableService,
+    service: Service,
     body: Annotated[IdentifyRequest, Depends(body_parser(IdentifyRequest))],
 ) -> IdentificationResult:
     result = await service.identify(
@@ -113,7 +118,7 @@ async def identify(
     openapi_extra=openapi_request_body(EmbedRequest),
 )
 async def embed(
-    request: Request, service: AvailableService, body: Annotated[EmbedRequest, Depends(body_parser(EmbedRequest))]
+    request: Request, service: Service, body: Annotated[EmbedRequest, Depends(body_parser(EmbedRequest))]
 ) -> EmbeddingResult:
     return _with_timings(request, await service.embed(body.image, selection=body.face_selection))
 
@@ -125,7 +130,7 @@ async def embed(
     openapi_extra=openapi_request_body(DetectRequest),
 )
 async def detect(
-    request: Request, service: AvailableService, body: Annotated[DetectRequest, Depends(body_parser(DetectRequest))]
+    request: Request, service: Service, body: Annotated[DetectRequest, Depends(body_parser(DetectRequest))]
 ) -> DetectionResult:
     return _with_timings(request, await service.detect(body.image))
 

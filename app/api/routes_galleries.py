@@ -5,15 +5,28 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
+from app.api.bodies import body_parser, openapi_request_body
 from app.api.dependencies import Service, authorize
 from app.api.problems import problem_responses
-from app.api.requests import EditRequest, GalleryName, IdentityName, MergeRequest
+from app.api.requests import EditRequest, GalleryName, IdentityName, MergeRequest, Text
 from app.errors import MalformedRequest
 from app.gallery.base import DEFAULT_GALLERY, DeletionReceipt, GallerySummary, Identity, IdentityPage
 
 router = APIRouter(tags=["galleries"], dependencies=[Depends(authorize)])
 
-COMMON_CODES = ("malformed_request", "unauthorized", "internal_error", "not_ready", "gallery_unavailable")
+COMMON_CODES = (
+    "malformed_request",
+    "unauthorized",
+    "request_timeout",
+    "request_too_large",
+    "foreign_request",
+    "overloaded",
+    "rate_limited",
+    "internal_error",
+    "not_ready",
+    "gallery_unavailable",
+    "deadline_exceeded",
+)
 InGallery = Annotated[GalleryName, Query(description="Name of the gallery.")]
 
 
@@ -30,7 +43,7 @@ class GalleryList:
 async def list_identities(
     service: Service,
     gallery: InGallery = DEFAULT_GALLERY,
-    after: Annotated[str | None, Query(description="`next_after` of the page before.")] = None,
+    after: Annotated[Text | None, Query(description="`next_after` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> IdentityPage:
     return await service.gallery.list_identities(gallery, after, limit)
@@ -49,9 +62,13 @@ async def get_identity(service: Service, identity: IdentityName, gallery: InGall
     "/identities/{identity}",
     summary="Change an identity's name or metadata",
     responses=problem_responses(*COMMON_CODES, "unknown_gallery", "unknown_identity", "identity_exists"),
+    openapi_extra=openapi_request_body(EditRequest),
 )
 async def edit_identity(
-    service: Service, identity: IdentityName, body: EditRequest, gallery: InGallery = DEFAULT_GALLERY
+    service: Service,
+    identity: IdentityName,
+    body: Annotated[EditRequest, Depends(body_parser(EditRequest))],
+    gallery: InGallery = DEFAULT_GALLERY,
 ) -> Identity:
     return await service.gallery.edit_identity(gallery, identity, body.identity, body.metadata)
 
@@ -60,9 +77,13 @@ async def edit_identity(
     "/identities/{identity}/merge",
     summary="Merge an identity into another one, if both are the same person",
     responses=problem_responses(*COMMON_CODES, "unknown_gallery", "unknown_identity"),
+    openapi_extra=openapi_request_body(MergeRequest),
 )
 async def merge_identity(
-    service: Service, identity: IdentityName, body: MergeRequest, gallery: InGallery = DEFAULT_GALLERY
+    service: Service,
+    identity: IdentityName,
+    body: Annotated[MergeRequest, Depends(body_parser(MergeRequest))],
+    gallery: InGallery = DEFAULT_GALLERY,
 ) -> Identity:
     if body.into == identity:
         raise MalformedRequest([{"field": "into", "message": "is the same identity; name another one"}])
@@ -86,7 +107,7 @@ async def delete_identity(
     responses=problem_responses(*COMMON_CODES, "unknown_gallery", "unknown_identity", "unknown_template"),
 )
 async def delete_template(
-    service: Service, identity: IdentityName, template_id: str, gallery: InGallery = DEFAULT_GALLERY
+    service: Service, identity: IdentityName, template_id: Text, gallery: InGallery = DEFAULT_GALLERY
 ) -> DeletionReceipt:
     return await service.gallery.delete_template(gallery, identity, template_id)
 

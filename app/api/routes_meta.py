@@ -11,6 +11,7 @@ from app.api.problems import problem_responses
 from app.metrics import CONTENT_TYPE
 
 router = APIRouter(tags=["service"])
+metrics_router = APIRouter(tags=["service"])
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,13 @@ class Health:
     reasons: Annotated[tuple[str, ...], Field(description="Why the service is not ready.")] = ()
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", summary="Is the process alive?")
 async def healthz() -> Health:
     return Health("ok")
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
     summary="Is the service ready for requests?",
@@ -47,7 +50,7 @@ async def model(service: Service) -> dict[str, Any]:
     return service.model_card()
 
 
-@router.get(
+@metrics_router.get(
     "/metrics",
     summary="Metrics for Prometheus, of all processes of the service",
     dependencies=[Depends(authorize)],

@@ -58,7 +58,8 @@ def enroll_all(
             counts[outcome.status] += 1
             for line in (outcome.detail, *outcome.warnings):
                 if line:
-                    progress.console.print(f"{outcome.photo}: {line}", markup=False, highlight=False)
+                    name = outcome.photo.encode(errors="backslashreplace").decode()  # it may not be UTF-8
+                    progress.console.print(f"{name}: {line}", markup=False, highlight=False)
     summary = ", ".join(f"{counts[status]:,} {status}" for status in Status if counts[status])
     typer.echo(f"{summary or 'No photos found'}. Details: {report}")
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from app.main import Components
     from app.metrics import Metrics
     from app.settings import Settings
+
+MAX_HEADERS_BYTES: Final = 32 * 1024  # of a request's first line and all its headers; beyond, it gets 400
 
 
 def serve(
@@ -30,17 +32,27 @@ def serve(
     overrides = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = read_settings(**overrides)
     typer.echo(f"facetwin: http://{settings.host}:{settings.port} (API: /docs), bundle {settings.bundle}", err=True)
-    options: dict[str, Any] = {
-        "host": settings.host,
-        "port": settings.port,
-        "log_config": json_log_config(settings.log_level),
-        "access_log": False,
-        "timeout_graceful_shutdown": int(settings.deadline_s) + 1,
-    }
+    options = {**server_options(settings), "log_config": json_log_config(settings.log_level)}
     if settings.workers == 1:
         _serve_in_this_process(settings, options)
     else:
         _serve_in_processes(settings, overrides, options)
+
+
+def server_options(settings: "Settings") -> dict[str, Any]:
+    """Returns uvicorn's options for these settings."""
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "access_log": False,
+        "timeout_graceful_shutdown": int(settings.deadline_s) + 1,
+        # httptools takes an offer to upgrade to HTTP/2, which every Java client makes, for the end of the request: the
+        # body is lost. h11 reads it, and has a limit on the headers.
+        "http": "h11",
+        "h11_max_incomplete_event_size": MAX_HEADERS_BYTES,
+        "ws": "none",
+        "limit_concurrency": settings.max_connections,
+    }
 
 
 def _serve_in_this_process(settings: "Settings", options: dict[str, Any]) -> None:

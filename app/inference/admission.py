@@ -1,4 +1,7 @@
-"""The limit on requests in flight: a request beyond it is refused with 429, and one past its deadline with 504."""
+"""The limit on requests in flight: a request beyond it is refused with 429, and one past its deadline with 504.
+
+A request is admitted before its body is read, and stays until its answer: app/api/request_bounds.py.
+"""
 
 import asyncio
 import time
@@ -16,14 +19,13 @@ class Admission:
     ) -> None:
         """Admits `capacity` requests at once, each for `deadline_s` seconds. `on_in_flight` receives the number of
         admitted requests whenever it changes."""
-        self._capacity, self._in_flight, self._deadline_s = capacity, 0, deadline_s
+        self._capacity, self._in_flight, self.deadline_s = capacity, 0, deadline_s
         self._on_in_flight = on_in_flight
         self._mean_s = 0.1  # moving average of the time from admission to the end of a request
 
-    def check_capacity(self) -> None:
-        """Raises Overloaded if a new request would be refused. Call it before reading a request's body."""
-        if self._in_flight >= self._capacity:
-            raise Overloaded(retry_after=max(round(self._mean_s), 1))  # the requests in flight are done by then
+    def overloaded(self) -> Overloaded:
+        """Returns the error of a request that finds no room. The requests in flight are done by its `retry_after`."""
+        return Overloaded(retry_after=max(round(self._mean_s), 1))
 
     @asynccontextmanager
     async def admit(self) -> AsyncIterator[None]:
@@ -32,15 +34,16 @@ class Admission:
         Raises Overloaded if there is no capacity. Raises DeadlineExceeded if the context takes longer than the
         deadline, and cancels what it awaits.
         """
-        self.check_capacity()
+        if self._in_flight >= self._capacity:
+            raise self.overloaded()
         self._count(1)
         admitted_at = time.perf_counter()
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(self.deadline_s):
                 yield
         except TimeoutError as error:
             raise DeadlineExceeded(
-                f"The request took longer than {self._deadline_s:g} s and was cancelled. Try again when the service is "
+                f"The request took longer than {self.deadline_s:g} s and was cancelled. Try again when the service is "
                 "less busy."
             ) from error
         finally:

@@ -16,7 +16,6 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.inference.admission import Admission
 from app.inference.encoder import FaceEncoder
 from model.encoder.encoding import Encoding
 
@@ -47,29 +46,19 @@ class _Faces:
 
 
 class Workers:
-    """Runs blocking work on threads, off the event loop. A job that is cancelled before it starts is dropped.
-
-    Enter `admission.admit()` for each request first.
-    """
+    """Runs blocking work on threads, off the event loop. A job that is cancelled before it starts is dropped."""
 
     def __init__(
         self,
         encoder: FaceEncoder,
         threads: int,
-        max_waiting: int,
-        deadline_s: float,
         max_batch: int,
         on_batch: Callable[[int], None] = lambda faces: None,
-        on_in_flight: Callable[[int], None] = lambda requests: None,
     ) -> None:
-        """Admits `threads + max_waiting` requests, each for `deadline_s` seconds.
-
-        `max_batch` limits the faces per batch, unless a single request has more. `on_batch` receives the size of each
-        batch, `on_in_flight` the number of admitted requests whenever it changes.
-        """
+        """`max_batch` limits the faces per batch, unless a single job has more. `on_batch` receives the size of each
+        batch."""
         self._encoder, self._max_batch = encoder, max_batch
         self._on_batch = on_batch
-        self.admission = Admission(threads + max_waiting, deadline_s, on_in_flight)
         self._jobs: deque[_Job] = deque()
         self._faces: deque[_Faces] = deque()
         self._closed = False

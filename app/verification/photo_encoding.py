@@ -51,21 +51,20 @@ async def encode_photos(
 ) -> EncodedFaces:
     """Reads the photos of one request in parallel and encodes their faces in one batch.
 
-    Raises PhotoError with `field` set to the photo's name, Overloaded, DeadlineExceeded.
+    Raises PhotoError with `field` set to the photo's name.
     """
 
     async def read(name: str, data: bytes) -> JobResult[AlignedFace]:
         return await workers.run(lambda: _with_field(name, lambda: reader.read(data, selection)))
 
-    async with workers.admission.admit():
-        answers = await asyncio.gather(*(read(*each) for each in photos.items()), return_exceptions=True)
-        read_photos: list[JobResult[AlignedFace]] = []
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer  # the first photo's error, whichever failed first
-            read_photos.append(answer)
-        faces = [photo.result for photo in read_photos]
-        encoded = await workers.encode(np.stack([face.crop for face in faces]))
+    answers = await asyncio.gather(*(read(*each) for each in photos.items()), return_exceptions=True)
+    read_photos: list[JobResult[AlignedFace]] = []
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer  # the first photo's error, whichever failed first
+        read_photos.append(answer)
+    faces = [photo.result for photo in read_photos]
+    encoded = await workers.encode(np.stack([face.crop for face in faces]))
     stages = {stage: sum(face.timings_ms[stage] for face in faces) for stage in ("decode", "detect", "align")}
     queue_ms = max(photo.queue_ms for photo in read_photos) + encoded.queue_ms
     return EncodedFaces(tuple(photos), faces, encoded.result, {**stages, "queue": queue_ms, "encode": encoded.run_ms})
@@ -73,8 +72,7 @@ async def encode_photos(
 
 async def detect_faces(reader: PhotoReader, workers: Workers, field: str, photo: bytes) -> JobResult[PhotoFaces]:
     """Finds every face of one photo. Raises the same errors as `encode_photos`, except NoFaceFound."""
-    async with workers.admission.admit():
-        return await workers.run(lambda: _with_field(field, lambda: reader.detect_all(photo)))
+    return await workers.run(lambda: _with_field(field, lambda: reader.detect_all(photo)))
 
 
 def describe_face(

@@ -56,8 +56,7 @@ class Hardware:
 class FaceService:
     """The use-cases. All methods may run concurrently.
 
-    Every method that takes a photo raises PhotoError with `field` set, Overloaded and DeadlineExceeded; their
-    docstrings name the other errors.
+    Every method that takes a photo raises PhotoError with `field` set; their docstrings name the other errors.
     """
 
     def __init__(
@@ -76,10 +75,6 @@ class FaceService:
         self._metadata, self._calibration = metadata, metadata.calibration
         self._model = ModelVersion(metadata.name, metadata.version, metadata.encoder_id)
         self._reader, self._workers, self._clock, self._hardware = reader, workers, clock, hardware
-
-    def check_capacity(self) -> None:
-        """Raises Overloaded if a new request would be refused. Call it before reading a request's body."""
-        self._workers.admission.check_capacity()
 
     def model_card(self) -> dict[str, Any]:
         """The bundle's metadata, the name of the detector that serves, and the hardware."""

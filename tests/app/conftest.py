@@ -25,7 +25,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     ) -> TestClient:
         chosen = Settings(gallery_url=f"sqlite:///{tmp_path / 'gallery.db'}", **settings)
         app = fake_app(chosen, encoder, detector, encoder_id, not_ready)
-        client = TestClient(app, raise_server_exceptions=False)
+        client = TestClient(app, "http://127.0.0.1:8000", raise_server_exceptions=False)
         client.__enter__()
         started.append(client)
         return client

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -21,7 +22,7 @@ FILES = {
 
 @pytest.fixture
 def service(start: Start) -> Facetwin:
-    return Facetwin("http://testserver", transport=start()._transport)
+    return Facetwin("http://127.0.0.1", transport=start()._transport)
 
 
 @pytest.fixture
@@ -173,17 +174,52 @@ def test_a_report_that_cannot_be_written_is_named(service: Facetwin, folder: Pat
         run(service, folder, tmp_path)
 
 
-def test_a_damaged_archive_is_named(service: Facetwin, folder: Path, tmp_path: Path) -> None:
+def test_a_damaged_photo_of_an_archive_is_rejected_and_the_run_goes_on(
+    service: Facetwin, folder: Path, tmp_path: Path
+) -> None:
     archive = Path(shutil.make_archive(str(tmp_path / "archive"), "zip", tmp_path, "photos"))
     with zipfile.ZipFile(archive) as opened:
         start = opened.getinfo("photos/azure/1.png").header_offset
     content = bytearray(archive.read_bytes())
     content[start : start + 60] = bytes(60)
     archive.write_bytes(content)
-    with pytest.raises(BulkEnrollmentError, match=r"photos/azure/1\.png in .*archive\.zip cannot be read"):
-        run(service, archive, tmp_path / "report.ndjson")
+    outcomes = run(service, archive, tmp_path / "report.ndjson")
+    assert outcomes["photos/azure/1.png"].status == "rejected"
+    assert "cannot be read" in outcomes["photos/azure/1.png"].detail
+    assert count_templates(service) == {"jade": 1, "ruby": 2}
+
+
+def test_a_damaged_archive_is_named(service: Facetwin, folder: Path, tmp_path: Path) -> None:
     for kind in ("gztar", "xztar"):
         tar = Path(shutil.make_archive(str(tmp_path / "archive"), kind, tmp_path, "photos"))
         tar.write_bytes(tar.read_bytes()[:-200])
         with pytest.raises(BulkEnrollmentError, match=r"archive\.tar\.[gx]z"):
             run(service, tar, tmp_path / "report.ndjson")
+
+
+def test_a_person_is_the_first_folder(service: Facetwin, folder: Path, tmp_path: Path) -> None:
+    (folder / "ruby" / "2024" / "may").mkdir(parents=True)
+    (folder / "ruby" / "2.png").rename(folder / "ruby" / "2024" / "may" / "2.png")
+    assert {each.status for each in run(service, folder, tmp_path / "report.ndjson").values()} == {"enrolled"}
+    assert count_templates(service) == {"azure": 1, "jade": 1, "ruby": 2}
+    for root, base in ((tmp_path, "photos"), (folder, ".")):
+        archive = Path(shutil.make_archive(str(tmp_path / "archive"), "zip", root, base))
+        with open_photos(archive) as found:
+            assert {each.identity for each in found} == {"azure", "jade", "ruby"}
+
+
+@pytest.mark.parametrize("name", [b"a\xff", b"a\x01b", b"x" * 201, "Zoe\u0308".encode()], ids=range(4))
+def test_one_bad_name_or_photo_never_stops_a_run(service: Facetwin, folder: Path, tmp_path: Path, name: bytes) -> None:
+    bad = folder / os.fsdecode(name)
+    bad.mkdir()
+    (bad / "1.png").write_bytes(picture((200, 200, 40)))
+    (folder / "jade" / os.fsdecode(b"\xfe.png")).write_bytes(b"no photo")
+    report = tmp_path / "report.ndjson"
+    outcomes = run(service, folder, report)
+    good = b"Zoe" in name
+    assert outcomes[f"{os.fsdecode(name)}/1.png"].status == ("enrolled" if good else "rejected")
+    assert {"azure", "jade", "ruby"} <= set(count_templates(service))
+    assert ("Zo\u00eb" in count_templates(service)) is good
+    assert len(report.read_text(encoding="utf-8").splitlines()) == len(FILES) + 2
+    again = run(service, folder, report)
+    assert {each.status for each in again.values()} == {"done before"}

@@ -10,7 +10,7 @@ from tests.support.service import Start
 
 @pytest.fixture
 def service(start: Start) -> Facetwin:
-    return Facetwin("http://testserver", transport=start()._transport)
+    return Facetwin("http://127.0.0.1", transport=start()._transport)
 
 
 def test_every_endpoint_can_be_called(service: Facetwin, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Test images."""
 
+import io
 import struct
 import zlib
 
@@ -51,3 +52,18 @@ def random_photos(count: int, height: int = 70, width: int = 101) -> torch.Tenso
     """Returns the same noise in every call, uint8 (count, height, width, 3)."""
     generator = torch.Generator().manual_seed(0)
     return torch.randint(0, 256, (count, height, width, 3), dtype=torch.uint8, generator=generator)
+
+
+def noise(width: int, height: int) -> Image.Image:
+    """Returns the same smooth noise in every call."""
+    rough = np.random.default_rng(0).integers(0, 255, (-(-height // 8), -(-width // 8), 3), dtype=np.uint8)
+    return Image.fromarray(rough).resize((width, height))
+
+
+def many_scans(scans: int, width: int = 1000, height: int = 1000) -> bytes:
+    """Returns a small progressive JPEG whose last scan is repeated: each takes as long as a whole picture."""
+    stream = io.BytesIO()
+    Image.new("RGB", (width, height), "grey").save(stream, "JPEG", progressive=True)
+    whole = stream.getvalue()
+    last = whole.rindex(b"\xff\xda")
+    return whole[:last] + whole[last:-2] * scans + whole[-2:]

@@ -40,11 +40,8 @@ def fake_app(
         workers = Workers(
             encoder or FakeEncoder(),
             settings.threads_or_default,
-            settings.max_waiting,
-            settings.deadline_s,
             8,
             metrics.observe_batch,
-            metrics.set_in_flight,
         )
         reader = PhotoReader(detector or FakeDetector(), np.array(TEMPLATE), CROP, settings.image_limits)
         service = FaceService(reader, gallery, workers, metadata(encoder_id), time.perf_counter, HARDWARE)

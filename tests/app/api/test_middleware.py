@@ -7,7 +7,8 @@ from starlette.types import Message, Receive, Scope, Send
 from app.api.middleware import ClientDisconnected, ClientDisconnectMiddleware
 
 pytestmark = pytest.mark.anyio
-SCOPE: dict[str, Any] = {"type": "http"}
+SCOPE: dict[str, Any] = {"type": "http", "headers": []}
+WITH_BODY: dict[str, Any] = {"type": "http", "headers": [(b"content-length", b"2")]}
 BODY = [
     {"type": "http.request", "body": b"a", "more_body": True},
     {"type": "http.request", "body": b"b", "more_body": False},
@@ -72,6 +73,17 @@ async def test_the_body_is_not_read_ahead() -> None:
 
     await ClientDisconnectMiddleware(app)(SCOPE, client.receive, client.send)
     assert len(client.unsent) >= 97
+
+
+async def test_nothing_of_a_body_is_read_before_the_application_asks_for_it() -> None:
+    client = Client()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(0.05)
+        assert client.unsent == BODY
+        await receive()
+
+    await ClientDisconnectMiddleware(app)(WITH_BODY, client.receive, client.send)
 
 
 async def test_errors_of_the_application_propagate() -> None:

@@ -1,5 +1,6 @@
 import re
 
+import pytest
 from fastapi.testclient import TestClient
 
 from app.api.problems import STATUS
@@ -89,3 +90,27 @@ def test_the_server_timing_header_matches_the_timings_of_the_answer(client: Test
     entries = dict(entry.split(";dur=") for entry in answer.headers["server-timing"].split(", "))
     assert {stage: float(taken) for stage, taken in entries.items()} == answer.json()["timings_ms"]
     assert "server-timing" not in client.get("/healthz").headers
+
+
+@pytest.mark.parametrize("stripped", [True, False])
+def test_the_service_works_behind_a_prefix(start: Start, stripped: bool) -> None:
+    client = start(root_path="/faces", api_keys="k" * 20)
+    prefix = "" if stripped else "/faces"
+    assert client.get(f"{prefix}/healthz").status_code == 200
+    assert client.get(f"{prefix}/identities").status_code == 401
+    page = client.get(f"{prefix}/docs").text
+    assert "/faces/docs/assets/swagger-ui-bundle.js" in page
+    assert client.get(f"{prefix}/docs/assets/swagger-ui.css").status_code == 200
+    assert client.get(f"{prefix}/openapi.json").json()["servers"] == [{"url": "/faces"}]
+
+
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+def test_the_trace_of_a_caller_is_logged(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="facetwin")
+    for header in (f"00-{TRACE}-{SPAN}-01", f"00-{'0' * 32}-{SPAN}-01", "00-ada-lovelace-01", ""):
+        client.get("/healthz", headers={"traceparent": header})
+    first, *others = [record.__dict__ for record in caplog.records if record.message == "request"]
+    assert (first["trace_id"], first["parent_id"]) == (TRACE, SPAN)
+    assert all("trace_id" not in each for each in others)

@@ -16,7 +16,7 @@ NOWHERE = "http://127.0.0.1:9"
 def service(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service with fakes, to which all commands connect."""
     transport = start()._transport
-    monkeypatch.setattr("app.client.Facetwin", lambda url, api_key: Facetwin("http://testserver", transport=transport))
+    monkeypatch.setattr("app.client.Facetwin", lambda url, api_key: Facetwin("http://127.0.0.1", transport=transport))
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.errors import DeadlineExceeded, Overloaded
 from app.inference.workers import Workers
 from model.encoder.encoding import Encoding
 
@@ -39,8 +38,8 @@ def encoder() -> SumEncoder:
 def make(encoder: SumEncoder) -> Iterator[Make]:
     made: list[Workers] = []
 
-    def start(threads: int = 1, max_waiting: int = 10, deadline_s: float = 5.0, **given: Any) -> Workers:
-        made.append(Workers(encoder, threads, max_waiting, deadline_s, **{"max_batch": 8, **given}))
+    def start(threads: int = 1, **given: Any) -> Workers:
+        made.append(Workers(encoder, threads, **{"max_batch": 8, **given}))
         return made[-1]
 
     yield start
@@ -51,11 +50,6 @@ def make(encoder: SumEncoder) -> Iterator[Make]:
 
 def crops(*values: int) -> np.ndarray:
     return np.array(values, np.uint8).reshape(-1, 1, 1, 1)
-
-
-async def run_in_request(workers: Workers, work: Callable[[], Any]) -> Any:
-    async with workers.admission.admit():
-        return (await workers.run(work)).result
 
 
 async def test_run_returns_the_result_with_queue_and_run_time(make: Make) -> None:
@@ -77,39 +71,24 @@ async def test_run_does_not_block_the_event_loop(make: Make) -> None:
     await slow
 
 
-async def test_requests_beyond_the_capacity_are_refused_at_once(make: Make) -> None:
-    in_flight: list[int] = []
-    workers, gate = make(threads=1, max_waiting=1, on_in_flight=in_flight.append), threading.Event()
-    tasks = [asyncio.create_task(run_in_request(workers, gate.wait)) for _ in range(2)]
+async def test_a_job_that_is_cancelled_before_it_starts_is_dropped(make: Make) -> None:
+    workers, gate, started = make(), threading.Event(), []
+    running = asyncio.create_task(workers.run(gate.wait))
+    waiting = asyncio.create_task(workers.run(lambda: started.append(1)))
     await asyncio.sleep(0.05)
-    with pytest.raises(Overloaded) as refused:
-        workers.admission.check_capacity()
-    assert refused.value.retry_after >= 1
-    with pytest.raises(Overloaded):
-        await run_in_request(workers, lambda: None)
+    waiting.cancel()
+    await asyncio.sleep(0.05)
     gate.set()
-    await asyncio.gather(*tasks)
-    await run_in_request(workers, lambda: None)  # there is capacity again
-    assert in_flight == [1, 2, 1, 0, 1, 0]
-
-
-async def test_the_deadline_cancels_jobs_that_have_not_started(make: Make) -> None:
-    workers, gate, started = make(deadline_s=0.1), threading.Event(), []
-    stuck = asyncio.create_task(run_in_request(workers, gate.wait))
-    waiting = asyncio.create_task(run_in_request(workers, lambda: started.append(1)))
-    for task in (stuck, waiting):
-        with pytest.raises(DeadlineExceeded, match="longer than"):
-            await task
-    gate.set()
+    await running
     await workers.run(lambda: None)
     assert not started
 
 
-async def test_errors_of_a_job_propagate_and_free_its_capacity(make: Make) -> None:
-    workers = make(max_waiting=0)
+async def test_errors_of_a_job_propagate_and_leave_the_thread_usable(make: Make) -> None:
+    workers = make()
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
-            await run_in_request(workers, lambda: 1 / 0)
+            await workers.run(lambda: 1 / 0)
 
 
 async def test_queued_faces_are_encoded_in_one_batch_and_returned_to_their_requests(

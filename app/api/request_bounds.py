@@ -1,0 +1,107 @@
+"""The bounds of a request, whatever its route: bytes of its body, seconds until its answer, requests at once.
+
+They hold before any route, dependency or parser sees the request. A slow body takes a place like any other request.
+"""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.paths import has_body, is_counted, route_path
+from app.errors import DeadlineExceeded, RequestTimeout, RequestTooLarge
+from app.inference.admission import Admission
+from model.errors import ImageTooLarge
+
+MAX_FIELDS_BYTES: Final = 64 * 1024  # of all fields that are not photos, and of every body without photos
+# Base64 takes 4 bytes for 3; some clients escape every slash in it.
+BASE64_GROWTH: Final = 1.4
+
+
+@dataclass(frozen=True)
+class BodyLimits:
+    """The largest body by path. `photos` says how many a route takes; all other routes take none."""
+
+    photos: dict[str, int]
+    max_image_bytes: int
+    max_held_bytes: int  # of all bodies that are held at once
+
+    def largest(self, path: str) -> int:
+        """Returns the largest body that the path accepts, in bytes."""
+        return MAX_FIELDS_BYTES + int(self.photos.get(path, 0) * self.max_image_bytes * BASE64_GROWTH)
+
+    def refusal(self, path: str) -> Exception:
+        """Returns the error of a body that is larger."""
+        words = f"The request is larger than {self.largest(path):,} bytes."
+        if path in self.photos:
+            return ImageTooLarge(f"{words} Send smaller photos.")
+        return RequestTooLarge(f"{words} This route takes no photos; send less.")
+
+
+class RequestBoundsMiddleware:
+    """Admits a request, ends it at its deadline, and refuses a body that is too large without reading the rest.
+
+    Raises ImageTooLarge, RequestTooLarge, Overloaded, RequestTimeout (the body did not arrive in time) and
+    DeadlineExceeded (the body had arrived, but not the answer), even if the application hides its own error.
+    """
+
+    def __init__(self, app: ASGIApp, admission: Admission, limits: BodyLimits) -> None:
+        self.app, self.admission, self.limits = app, admission, limits
+        self._held = 0  # bytes of the bodies of the requests that run
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = route_path(scope)
+        limit = self.limits.largest(path)
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if declared.isdigit() and int(declared[:20]) > limit:
+            raise self.limits.refusal(path)
+        exchange = _Exchange(complete=not has_body(scope))
+
+        async def receive_bounded() -> Message:
+            message = await receive()
+            exchange.complete = not message.get("more_body", False)
+            taken = len(message.get("body", b""))
+            exchange.received += taken
+            self._held += taken
+            if exchange.received > limit:
+                exchange.refusal = self.limits.refusal(path)
+            elif self._held > self.limits.max_held_bytes:
+                exchange.refusal = self.admission.overloaded()
+            if exchange.refusal is not None:
+                raise exchange.refusal
+            return message
+
+        async def send_unless_refused(message: Message) -> None:
+            if exchange.refusal is None or exchange.started:
+                exchange.started = True
+                await send(message)
+
+        try:
+            async with AsyncExitStack() as stack:
+                if is_counted(path):
+                    await stack.enter_async_context(self.admission.admit())
+                await self.app(scope, receive_bounded, send_unless_refused)
+        except DeadlineExceeded as error:
+            if exchange.complete:
+                raise
+            raise RequestTimeout(
+                f"The body of the request did not arrive within {self.admission.deadline_s:g} s. Send it faster."
+            ) from error
+        finally:
+            self._held -= exchange.received
+        if exchange.refusal is not None and not exchange.started:
+            raise exchange.refusal
+
+
+@dataclass
+class _Exchange:
+    """What has happened between a client and the application so far."""
+
+    complete: bool  # the body has arrived
+    received: int = 0  # bytes of the body
+    started: bool = False  # the answer has started
+    refusal: Exception | None = None

@@ -1,0 +1,30 @@
+"""The path and query of a request, checked as bytes: decoders replace what is not UTF-8, and so lose it."""
+
+from urllib.parse import unquote_to_bytes
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.errors import MalformedRequest
+
+
+class TargetMiddleware:
+    """Refuses a path or query with a NUL character or with bytes that are not UTF-8. Raises MalformedRequest."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            _check("path", scope.get("raw_path") or scope["path"].encode())
+            _check("query", scope["query_string"])
+        await self.app(scope, receive, send)
+
+
+def _check(field: str, encoded: bytes) -> None:
+    content = unquote_to_bytes(encoded)
+    if b"\0" in content:
+        raise MalformedRequest([{"field": field, "message": "has a NUL character"}])
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedRequest([{"field": field, "message": "is not valid UTF-8"}]) from error

@@ -1,0 +1,81 @@
+import base64
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.api.json_body import PIECE, decode_photo, parse_json_body
+from app.errors import MalformedRequest
+from tests.app.test_json_text import VALUES
+
+PHOTOS = frozenset({"image1", "image2"})
+ROOM = 65_536
+
+
+def as_base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec="ascii", min_codepoint=32)).filter(lambda key: key not in PHOTOS), VALUES
+    )
+)
+def test_a_body_without_photos_is_parsed_as_json(fields: dict[str, Any]) -> None:
+    assert parse_json_body(json.dumps(fields).encode(), PHOTOS, ROOM) == fields
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=100), st.binary(max_size=3000), VALUES)
+def test_photos_are_decoded_wherever_they_stand(first: bytes, second: bytes, other: Any) -> None:
+    for fields in ({"image1": as_base64(first), "x": other, "image2": as_base64(second)},
+                   {"x": {"image1": "kept"}, "image2": as_base64(second), "image1": as_base64(first)}):  # fmt: skip
+        for text in (json.dumps(fields), json.dumps(fields, indent=2).replace("/", "\\/")):
+            parsed = parse_json_body(text.encode(), PHOTOS, ROOM)
+            assert (parsed["image1"], parsed["image2"], parsed["x"]) == (first, second, fields["x"])
+
+
+def test_a_large_photo_is_decoded_piece_by_piece() -> None:
+    content = bytes(range(256)) * (PIECE // 256 * 2) + b"end"
+    assert decode_photo("image", as_base64(content).encode()) == content
+    assert decode_photo("image", b"data:image/jpeg;base64," + as_base64(content).encode()) == content
+
+
+@pytest.mark.parametrize(
+    "text", ["A", "AAA", "AA=A", "====", "AA AA", "A" * (PIECE - 2) + "==AAAA", "\\u0041AAA", "\u00e9"]
+)
+def test_what_is_not_base64_is_refused_by_its_field(text: str) -> None:
+    with pytest.raises(MalformedRequest, match="base64") as refused:
+        decode_photo("image2", text.encode())
+    assert refused.value.errors[0]["field"] == "image2"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 27_000_000,
+        b"[" + b"1," * 13_000_000,
+        b'{"a":' + b"1" * 27_000_000,
+        b'{"a":"' + b"x" * 27_000_000 + b'"}',
+        b'{"a":"' + b'\\"' * 13_000_000 + b'"}',
+        b'{"image1":"' + b'\\"' * 13_000_000 + b'"}',
+        b'{"image1":"' + b"\\" * 27_000_000 + b'"}',
+        b'{"image1":"' + b"A" * 27_000_000,
+        b'{"image1":"' + b"%" * 27_000_000 + b'"}',
+        b'{"image1":' * 2_700_000,
+        b'{"image1":"",' * 2_000_000,
+        b"{}" * 13_000_000,
+        b" " * 27_000_000,
+        b"\xff" * 27_000_000,
+    ],
+    ids=range(14),
+)  # fmt: skip
+def test_27_megabytes_of_anything_are_refused_at_little_cost(body: bytes) -> None:
+    start = time.process_time()
+    with pytest.raises(MalformedRequest):
+        parse_json_body(body, PHOTOS, ROOM)
+    assert time.process_time() - start < 0.5

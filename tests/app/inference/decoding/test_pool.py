@@ -1,0 +1,162 @@
+"""Real decoder processes, on photos that cost little and on photos that cost too much."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.inference.decoding.pool import DecoderPool
+from model.errors import CorruptImage, EmptyImage, ImageTooLarge, PhotoError, PhotoTooExpensive, UnsupportedImage
+from model.images import ImageLimits, decode_scaled
+from tests.support.fakes import encoded
+from tests.support.pictures import many_scans, noise, png_of_size, two_colours
+
+MEMORY = 150 * 2**20
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[DecoderPool]:
+    pool = DecoderPool(1, seconds=20, memory=MEMORY)
+    yield pool
+    pool.close()
+
+
+def children() -> set[int]:
+    """The decoder processes of this one."""
+    found = set[int]()
+    for task in Path("/proc/self/task").iterdir():
+        found |= {int(pid) for pid in (task / "children").read_text().split()}
+    return {pid for pid in found if b"decoding.process" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
+def test_a_process_decodes_as_this_process_does(pool: DecoderPool, kind: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    options = {"exif": exif, "progressive": True} if kind == "JPEG" else {}
+    for photo in (noise(70, 50), two_colours()):
+        data = encoded(photo, kind, **options)
+        there, here = pool.decode(data), decode_scaled(data)
+        assert (there.pixels == here.pixels).all()
+        assert (there.scale, there.width, there.height) == (here.scale, here.width, here.height)
+        there.pixels[0, 0] = 1  # writable, as any array
+
+
+def test_a_large_photo_arrives_reduced(pool: DecoderPool) -> None:
+    data = encoded(noise(400, 300), "PNG")
+    there = pool.decode(data, None, 100 * 75)
+    assert (there.scale, there.width, there.height, there.pixels.shape) == (4, 400, 300, (75, 100, 3))
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (b"", EmptyImage),
+        (b"Dear Sir", UnsupportedImage),
+        (encoded(noise(64, 64), "PNG")[:2000], CorruptImage),
+        (png_of_size(40_000, 40_000), ImageTooLarge),
+        (many_scans(3000), PhotoTooExpensive),
+    ],
+    ids=["empty", "text", "truncated", "bomb", "scans"],
+)
+def test_errors_of_a_photo_arrive_with_their_message(pool: DecoderPool, data: bytes, error: type[PhotoError]) -> None:
+    with pytest.raises(error) as there:
+        pool.decode(data)
+    with pytest.raises(error) as here:
+        decode_scaled(data)
+    assert str(there.value) == str(here.value)
+
+
+def test_a_photo_that_takes_too_much_memory_is_refused_and_the_process_goes_on(pool: DecoderPool) -> None:
+    before = children()
+    large = encoded(Image.new("RGB", (8000, 6000)), "PNG")  # 192 MB as Pillow holds it
+    with pytest.raises(PhotoTooExpensive, match="time or memory"):
+        pool.decode(large, None, 100)
+    assert pool.decode(encoded(two_colours(), "PNG")).width == 64
+    assert children() == before
+    assert pool.decode(encoded(Image.new("RGB", (4000, 3000)), "PNG"), None, 100).scale == 8
+
+
+def test_a_photo_that_takes_too_long_ends_its_process_in_time_and_another_one_takes_its_place() -> None:
+    others, large = children(), encoded(noise(8000, 4000), "WEBP", quality=1, method=0)
+    pool = DecoderPool(1, seconds=0.1, memory=1000 * 2**20)
+    try:
+        pool.decode(encoded(two_colours(), "PNG"))  # it has started
+        before = children() - others
+        start = time.monotonic()
+        with pytest.raises(PhotoTooExpensive, match="time or memory"):
+            pool.decode(large, ImageLimits(), 100)
+        assert time.monotonic() - start < 10
+        assert not before & children()
+        assert pool.decode(encoded(two_colours(), "PNG")).width == 64
+    finally:
+        pool.close()
+
+
+def test_a_photo_that_crashes_its_process_is_damaged_and_another_process_takes_its_place(pool: DecoderPool) -> None:
+    pool.decode(encoded(two_colours(), "PNG"))
+    (victim,) = children()
+    os.kill(victim, signal.SIGSTOP)
+    crash = threading.Timer(0.3, os.kill, (victim, signal.SIGKILL))
+    crash.start()
+    with pytest.raises(CorruptImage):
+        pool.decode(encoded(two_colours(), "PNG"))
+    assert pool.decode(encoded(two_colours(), "PNG")).width == 64
+
+
+def test_a_small_ordinary_jpeg_needs_no_process() -> None:
+    pool = DecoderPool(0, seconds=1, memory=MEMORY)  # a photo that needs one would wait for ever
+    assert pool.decode(encoded(noise(640, 480), "JPEG")).width == 640
+    assert pool.decode(encoded(noise(320, 240), "JPEG", progressive=True)).width == 320
+
+
+def test_memory_returns_after_a_large_photo(pool: DecoderPool) -> None:
+    small, large = encoded(two_colours(), "PNG"), encoded(noise(2000, 1500), "WEBP", quality=1, method=0)
+
+    def resident() -> int:
+        (pid,) = children()
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    for _ in range(3):
+        pool.decode(small)
+    before = resident()
+    for _ in range(2):
+        assert pool.decode(large, None, 1000).scale == 8  # some 50 MB meanwhile
+    pool.decode(small)
+    assert resident() < 1.2 * before
+
+
+def test_pixels_outlive_their_pool() -> None:
+    others = children()
+    pool = DecoderPool(1, seconds=20, memory=MEMORY)
+    pixels = pool.decode(encoded(two_colours(), "PNG")).pixels
+    pool.close()
+    assert children() == others
+    assert np.array_equal(pixels, np.asarray(two_colours()))
+
+
+def test_a_process_knows_no_secret_and_ends_with_its_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACETWIN_API_KEYS", "a-key-of-sixteen!")
+    others = children()
+    pool = DecoderPool(1, seconds=20, memory=MEMORY)
+    pool.decode(encoded(two_colours(), "PNG"))
+    (pid,) = children() - others
+    assert b"FACETWIN" not in Path(f"/proc/{pid}/environ").read_bytes()
+    maps = Path(f"/proc/{pid}/maps").read_text()
+    assert "numpy" in maps
+    assert "torch" not in maps
+    pool._idle.queue[0]._socket.close()  # as the kernel does when the service is killed
+    for _ in range(100):
+        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            break
+        time.sleep(0.1)
+    else:
+        raise AssertionError("the process still runs")
+    pool.close()
