@@ -20,7 +20,7 @@ from training.detector.score_calibration import final_chances, score_validation
 from training.detector.selection_sets import SelectionSet
 from training.detector.splits import load_labelled_split, split_other_photos, without_labels
 
-SCORES: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+SCORES: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.8, 0.9, 0.95)
 
 
 @dataclass(frozen=True)
