@@ -22,6 +22,7 @@ COMMON_CODES = (
     "foreign_request",
     "overloaded",
     "rate_limited",
+    "headers_too_large",
     "internal_error",
     "not_ready",
     "gallery_unavailable",
