@@ -23,9 +23,9 @@ from model.images import Pixels, decode_image
 from model.pipeline import PhotoReader
 from model.selection import FaceSelection
 from training.data.crops import prepare_folder_for
-from training.data.lfw import find_data_folder, lfw_photo_source, read_people
 from training.data.photos import Photo, find_photos
 from training.data.prepared_faces import PreparedFaces
+from training.data.sets.lfw import find_data_folder, lfw_photo_source, read_people
 from training.data.splits import label_people, select_rows
 from training.evaluation.lfw import compare_tar
 from training.metrics.verification import PairScores, compare_all_pairs

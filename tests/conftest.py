@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from training.data.errors import DataError
-from training.data.lfw import find_data_folder, lfw_photo_source
 from training.data.photos import Photo, find_photos
+from training.data.sets.lfw import find_data_folder, lfw_photo_source
 
 pytest_plugins = ["tests.support.postgres"]
 

@@ -71,7 +71,7 @@ class NetworkConfig:
     """The encoder; for `mirror` and `side` see model/encoder/network.py.
 
     `start` names the initial weights: "random", "sface", "retail-0095" or "retail-0095+sface" (see
-    training/encoder/open_weights.py), or a bundle, which then also gives the distillation targets.
+    training/encoder/weights/open_weights.py), or a bundle, which then also gives the distillation targets.
     """
 
     architecture: str

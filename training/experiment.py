@@ -10,9 +10,9 @@ from model.runtime.torchscript import ARTIFACTS
 from training.config import Config
 from training.data.crops import check_recipe, crops_folder, prepare_crops, prepare_folder
 from training.data.errors import DataError
-from training.data.lfw import lfw_photo_source
 from training.data.photos import Photo, find_photos, find_prefixed_photos, hash_photos
 from training.data.prepared_faces import PreparedFaces, load_prepared
+from training.data.sets.lfw import lfw_photo_source
 from training.data.shards import hash_shards
 from training.data.splits import Split, split_people
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from model.encoder.bundle import find_bundle, load_bundle
 from training.data.crops import prepare_folder_for
-from training.data.lfw import find_data_folder, lfw_photo_source, read_people
+from training.data.sets.lfw import find_data_folder, lfw_photo_source, read_people
 from training.data.splits import label_people, select_rows
 
 BATCH_SIZE = 64

@@ -17,8 +17,8 @@ from benchmarks.service.load import LoadResult, run_closed_loop, run_open_loop
 from benchmarks.service.process import ServiceProcess, run_service
 from benchmarks.service.requests import enroll_photos, identify_requests, verify_requests
 from model.encoder.bundle import Precision
-from training.data.lfw import find_data_folder, lfw_photo_source
 from training.data.photos import Photo, find_photos
+from training.data.sets.lfw import find_data_folder, lfw_photo_source
 from training.evaluation.plots import BLUE, GREY, ORANGE
 from training.provenance import describe_machine, git_commit
 

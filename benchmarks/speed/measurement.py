@@ -15,8 +15,8 @@ from benchmarks.speed.stages import measure_stages
 from model.detector.bundle import load_detector
 from model.encoder.bundle import Precision, find_bundle, load_bundle
 from model.runtime.processor import has_bf16, instruction_set, processor_name
-from training.data.lfw import find_data_folder, lfw_photo_source
 from training.data.photos import find_photos
+from training.data.sets.lfw import find_data_folder, lfw_photo_source
 
 PHOTOS: Final = 200
 

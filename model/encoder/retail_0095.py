@@ -1,7 +1,7 @@
 """The network of Open Model Zoo's face-reidentification-retail-0095 (Intel).
 
 Inverted residuals (Sandler et al. 2018, 'MobileNetV2') with squeeze-and-excitation (Hu, Shen, Sun 2018) and one PReLU
-slope a layer. Batch normalization is folded into the weights, which `training/encoder/retail_weights.py` reads.
+slope a layer. Batch normalization is folded into the weights, which `training/encoder/weights/retail_weights.py` reads.
 """
 
 from typing import Final

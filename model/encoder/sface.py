@@ -1,7 +1,7 @@
 """SFace (Zhong, Deng, Hu, Zhao 2021, 'SFace: Sigmoid-Constrained Hypersphere Loss for Robust Face Recognition').
 
 The network of OpenCV Zoo's face_recognition_sface_2021dec: MobileNet's separable convolutions, with a PReLU after each
-convolution. Batch normalization is folded into the weights, which `training/encoder/sface_weights.py` reads.
+convolution. Batch normalization is folded into the weights, which `training/encoder/weights/sface_weights.py` reads.
 """
 
 from typing import Final

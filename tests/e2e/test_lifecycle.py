@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from tests.support.server import Launch, Server
-from training.data.lfw import lfw_photo_name
 from training.data.photos import Photo
+from training.data.sets.lfw import lfw_photo_name
 from training.evaluation.identification_trial import largest_difference, run_identification_trial
 from training.evaluation.service_client import ServiceClient
 

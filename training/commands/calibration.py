@@ -42,9 +42,9 @@ def calibrate(
 ) -> None:
     """Measures the operating points on people that the weights have never seen and writes them into the bundle."""
     from model.encoder.bundle import load_bundle, update_metadata
-    from training.evaluation.calibration import calibrate as calibrate_pairs
-    from training.evaluation.calibration import with_label_errors
-    from training.evaluation.calibration_people import gather_people
+    from training.evaluation.calibration.people import gather_people
+    from training.evaluation.calibration.points import calibrate as calibrate_pairs
+    from training.evaluation.calibration.points import with_label_errors
     from training.evaluation.plots import plot_det
     from training.metrics.pooling import PooledPairs
     from training.metrics.verification import equal_error_rate

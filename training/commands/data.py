@@ -15,8 +15,8 @@ from training.commands.options import (
     open_experiment,
 )
 from training.config import display_path
-from training.data.celeba import Partition, arrange_by_person
-from training.data.lfw import download_lfw
+from training.data.sets.celeba import Partition, arrange_by_person
+from training.data.sets.lfw import download_lfw
 
 app = typer.Typer()
 

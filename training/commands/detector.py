@@ -12,7 +12,7 @@ from training.commands.options import DEFAULT_BUILD, BuildOption, DataOption, co
 from training.commands.pictures import check_picture_suffix, save_picture
 from training.config import CONFIGS, TrainableConfig
 from training.data.errors import DataError
-from training.data.lfw import find_data_folder
+from training.data.sets.lfw import find_data_folder
 from training.detector.config import DETECTOR_CONFIG, load_detector_config
 
 if TYPE_CHECKING:  # the imports take seconds, and --help must not
@@ -153,8 +153,8 @@ def report(
     settings, folder = load_detector_config(config), data or find_data_folder()
     from model.detector.bundle import load_detector, update_evaluation
     from model.encoder.bundle import find_bundle, load_bundle
-    from training.data.lfw import lfw_photo_source
     from training.data.photos import find_photos
+    from training.data.sets.lfw import lfw_photo_source
     from training.detector.photo_sets import load_faceless_sets, load_photo_sets
     from training.detector.pseudo_labels import lfw_labels_file, pseudo_label
     from training.detector.report import measure_detectors, measure_verification

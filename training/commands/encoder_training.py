@@ -7,7 +7,7 @@ from training.data.splits import Split
 from training.detector.config import DETECTOR_CONFIG, load_detector_config
 from training.detector.splits import split_other_photos
 from training.encoder.loop import train
-from training.encoder.paired_loop import PairedTrainer
+from training.encoder.paired.loop import PairedTrainer
 from training.experiment import Experiment
 from training.optimization.distributed import ProcessGroup
 

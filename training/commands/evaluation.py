@@ -102,7 +102,7 @@ def compare(
 def _evaluate_test_people(experiment: "Experiment", bundle: "Bundle", embeddings: "Embeddings", command: str) -> None:
     from model.encoder.bundle import update_metadata
     from training.data.pairs import read_pairs
-    from training.evaluation.calibration import require_calibration
+    from training.evaluation.calibration.points import require_calibration
     from training.evaluation.lfw import evaluate_lfw
     from training.evaluation.plots import plot_roc, plot_scores
     from training.model_card.results import read_results, write_result
@@ -128,9 +128,9 @@ def _evaluate_test_people(experiment: "Experiment", bundle: "Bundle", embeddings
 def _evaluate_strangers(experiment: "Experiment", bundle: "Bundle") -> dict[str, Any]:
     from training.data.crops import prepare_folder_for
     from training.data.faceless_crops import crop_anywhere
-    from training.data.utkface import FOLDER as UTKFACE
+    from training.data.sets.utkface import FOLDER as UTKFACE
     from training.detector.photo_sets import load_faceless_sets
-    from training.evaluation.trust import evaluate_origins, evaluate_strangers
+    from training.evaluation.trust.report import evaluate_origins, evaluate_strangers
 
     folder = experiment.find_folder(experiment.config.calibration.strangers)
     strangers = prepare_folder_for(bundle, folder, experiment.build)
@@ -171,10 +171,10 @@ def _check_service_parity(
     experiment: "Experiment", metadata: "BundleMetadata", embeddings: "Embeddings", url: str
 ) -> None:
     """Sends View 1's pairs to the service. Raises DataError if it does not answer as the bundle does offline."""
-    from training.data.lfw import lfw_photo_source
     from training.data.pairs import read_pairs
     from training.data.photos import find_photos
-    from training.evaluation.calibration import require_calibration
+    from training.data.sets.lfw import lfw_photo_source
+    from training.evaluation.calibration.points import require_calibration
     from training.evaluation.service_client import ServiceClient
     from training.evaluation.service_parity import measure_parity
 
@@ -200,7 +200,7 @@ def _evaluate_folder(bundle: "Bundle", photos: Path, pairs: Path | None, build: 
 
     from training.data.crops import prepare_folder_for
     from training.data.pairs import read_pair_list
-    from training.evaluation.calibration import require_calibration
+    from training.evaluation.calibration.points import require_calibration
     from training.evaluation.embeddings import embed_people
     from training.evaluation.folder import evaluate_folder
     from training.evaluation.hardest_pairs import find_hardest_pairs, write_html

@@ -19,8 +19,8 @@ from training.commands.options import (
 )
 from training.config import load_config
 from training.data.errors import DataError
-from training.data.lfw import find_data_folder, lfw_photo_source, read_people
 from training.data.photos import find_photos
+from training.data.sets.lfw import find_data_folder, lfw_photo_source, read_people
 
 if TYPE_CHECKING:
     from training.evaluation.identification_trial import IdentificationTrial

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from training.config import CONFIGS, ConfigError, load_config
 from training.data.errors import DataError
-from training.data.lfw import find_data_folder
+from training.data.sets.lfw import find_data_folder
 
 if TYPE_CHECKING:
     from training.experiment import Experiment

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from training.data.errors import DataError
-from training.data.lfw import lfw_photo_name
+from training.data.sets.lfw import lfw_photo_name
 from training.data.text import read_lines
 
 CONTENT: Final = "a list of pairs, such as LFW's pairs.txt or lines of NAME/photo.jpg, NAME/photo.jpg, 1 or 0"

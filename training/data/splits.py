@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from training.config import DataConfig
 from training.data.errors import DataError
-from training.data.lfw import read_people, read_people_folds
+from training.data.sets.lfw import read_people, read_people_folds
 
 
 @dataclass(frozen=True)

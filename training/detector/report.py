@@ -22,8 +22,8 @@ from model.encoder.bundle import Bundle
 from model.images import Pixels
 from training.config import CropDetector
 from training.data.crops import crop_config_for, prepare_crops
-from training.data.lfw import lfw_photo_source
 from training.data.photos import find_photos
+from training.data.sets.lfw import lfw_photo_source
 from training.detector.metrics import Detections, compare_with_labels
 from training.detector.peers import MTCNN, Detect, open_peers, peer_names
 from training.detector.photo_sets import MTCNN_LABELS, PhotoSet

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from training.data.errors import DataError
-from training.data.lfw import lfw_photo_source, read_people
 from training.data.photos import Photo, find_photos, hash_photos
+from training.data.sets.lfw import lfw_photo_source, read_people
 from training.data.splits import Split, hash_fraction
 from training.detector.candidates import RULES, Candidates, collect_candidates, load_candidates
 from training.detector.config import DETECTOR_CONFIG, DetectorConfig, SplitConfig

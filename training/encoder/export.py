@@ -13,7 +13,7 @@ from training.config import Config
 from training.data.prepared_faces import PreparedFaces
 from training.data.splits import Split, select_rows
 from training.encoder.factory import load_best_encoder
-from training.encoder.open_weights import OPEN_WEIGHTS, PAIRED_START
+from training.encoder.weights.open_weights import OPEN_WEIGHTS, PAIRED_START
 from training.provenance import describe_machine
 
 INITIAL_WEIGHTS: Final = {

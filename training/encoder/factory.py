@@ -15,8 +15,8 @@ from training.config import Config, ConfigError
 from training.data.prepared_faces import PreparedFaces
 from training.encoder.distillation import Embedder, compute_targets
 from training.encoder.losses import ContrastiveLoss
-from training.encoder.open_weights import NAMED_STARTS, fill_with_open_weights
 from training.encoder.siamese_head import PairCrossEntropy, PaperVerifier
+from training.encoder.weights.open_weights import NAMED_STARTS, fill_with_open_weights
 from training.optimization.checkpoint import BEST, load_best_checkpoint, load_weights
 
 Encoder = SiameseEncoder | PaperVerifier | PairedEncoder

@@ -13,7 +13,7 @@ from training.data.errors import DataError
 from training.data.pairs import Pair
 from training.data.prepared_faces import PreparedFaces
 from training.data.splits import label_people, select_rows
-from training.evaluation.calibration import MIN_FALSE_MATCHES
+from training.evaluation.calibration.points import MIN_FALSE_MATCHES
 from training.metrics.verification import MISSING_SCORE, PairScores, compare_all_pairs
 from training.optimization.distributed import pick_device
 

@@ -10,7 +10,7 @@ from model.encoder.bundle import Bundle
 from training.data.errors import DataError
 from training.data.pairs import Pair
 from training.data.splits import label_people
-from training.evaluation.calibration import require_calibration
+from training.evaluation.calibration.points import require_calibration
 from training.evaluation.embeddings import FMRS, Embeddings, supported_fmrs
 from training.metrics.bootstrap import estimate_tar
 from training.metrics.identification import evaluate_one_shot, evaluate_open_set

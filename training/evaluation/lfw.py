@@ -9,10 +9,10 @@ import numpy as np
 from model.encoder.bundle import Bundle
 from training.data.errors import DataError
 from training.data.pairs import Pair
-from training.evaluation.calibration import require_calibration
+from training.evaluation.calibration.points import require_calibration
 from training.evaluation.embeddings import FMRS, Embeddings, supported_fmrs
 from training.evaluation.folder import evaluate_identification
-from training.evaluation.trust import evaluate_people
+from training.evaluation.trust.report import evaluate_people
 from training.metrics.bootstrap import Estimate, bootstrap_tar, estimate_tar, summarise_replicates
 from training.metrics.verification import PairScores, accuracy, best_threshold, equal_error_rate
 from training.provenance import describe_machine

@@ -20,7 +20,7 @@ from training.data.prepared_faces import PreparedFaces
 from training.data.splits import Split, extra_people, label_people, select_rows, split_fold
 from training.encoder.factory import load_best_encoder
 from training.encoder.loop import embed_rows
-from training.evaluation.calibration import fit_platt
+from training.evaluation.calibration.points import fit_platt
 from training.evaluation.embeddings import Embeddings
 from training.metrics.verification import accuracy, best_threshold, compare_all_pairs
 from training.optimization.distributed import pick_device

@@ -8,7 +8,7 @@ from model.calibration import WORST_GROUP_FACTOR, Calibration, OperatingPoint
 from model.detector.bundle import DetectorMetadata
 from model.encoder.bundle import Bundle, BundleMetadata
 from training.data.errors import DataError
-from training.evaluation.calibration import MIN_FALSE_MATCHES, MIN_PAIRS_OF_PEOPLE
+from training.evaluation.calibration.points import MIN_FALSE_MATCHES, MIN_PAIRS_OF_PEOPLE
 from training.model_card.detector_section import describe_detector, markdown_table
 from training.model_card.trust_section import describe_people, describe_strangers
 

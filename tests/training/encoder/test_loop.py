@@ -17,7 +17,7 @@ from training.data.pairs import Pair
 from training.data.prepared_faces import PreparedFaces
 from training.encoder.export import export_bundle
 from training.encoder.loop import train
-from training.evaluation.calibration import calibrate
+from training.evaluation.calibration.points import calibrate
 from training.evaluation.embeddings import embed_people
 from training.evaluation.lfw import compare_tar, evaluate_lfw
 from training.metrics.pooling import PooledPairs

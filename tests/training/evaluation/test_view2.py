@@ -9,9 +9,9 @@ import pytest
 from tests.support.training.textures import small_config
 from training.config import Config, ConfigError
 from training.data.errors import DataError
-from training.data.lfw import read_people_folds
 from training.data.pairs import read_pair_folds
 from training.data.prepared_faces import PreparedFaces
+from training.data.sets.lfw import read_people_folds
 from training.data.splits import Split, split_fold
 from training.encoder.loop import train
 from training.evaluation.view2 import FoldResult, run_fold, summarise_folds
