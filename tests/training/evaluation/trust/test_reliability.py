@@ -9,12 +9,12 @@ from training.metrics.verification import compare_all_pairs
 
 
 def test_probabilities_are_right_on_people_like_those_that_fitted_them() -> None:
-    fitted, tested = (compare_all_pairs(*random_embeddings(150, 4)) for _ in range(2))
+    fitted, tested = (compare_all_pairs(*random_embeddings(400, 4)) for _ in range(2))
     report = measure_probability(calibrate(PooledPairs([fitted]), 1e-3, "", ""), tested)
     assert report["lowest_cllr"] - 0.01 <= report["cllr"] < 0.9
     assert sum(each["share"] for each in report["bins"]) == pytest.approx(1)
     for each in report["bins"]:
-        if each["share"] > 0.02:
+        if each["share"] > 0.05:
             assert each["said"] == pytest.approx(each["true"], abs=0.1)
 
 
