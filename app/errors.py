@@ -117,10 +117,6 @@ class RequestTooLarge(FacetwinError):
     code = "request_too_large"
 
 
-class HeadersTooLarge(FacetwinError):
-    code = "headers_too_large"
-
-
 class RequestTimeout(FacetwinError):
     code = "request_timeout"
 

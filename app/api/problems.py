@@ -50,7 +50,6 @@ STATUS: Final = {
     "target_unsupported": 422,
     "overloaded": 429,
     "rate_limited": 429,
-    "headers_too_large": 431,
     "internal_error": 500,
     "not_ready": 503,
     "gallery_unavailable": 503,

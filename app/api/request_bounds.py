@@ -10,12 +10,10 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.paths import has_body, is_counted, route_path
-from app.errors import DeadlineExceeded, HeadersTooLarge, RequestTimeout, RequestTooLarge
+from app.errors import DeadlineExceeded, RequestTimeout, RequestTooLarge
 from app.inference.admission import Admission
 from model.errors import ImageTooLarge
 
-# Of a request's path, query and headers. The server's parser checks this only for headers that arrive in pieces.
-MAX_HEADERS_BYTES: Final = 32 * 1024
 MAX_FIELDS_BYTES: Final = 64 * 1024  # of all fields that are not photos, and of every body without photos
 # Base64 takes 4 bytes for 3; some clients escape every slash in it.
 BASE64_GROWTH: Final = 1.4
@@ -44,8 +42,8 @@ class BodyLimits:
 class RequestBoundsMiddleware:
     """Admits a request, ends it at its deadline, and refuses a body that is too large without reading the rest.
 
-    Raises HeadersTooLarge, ImageTooLarge, RequestTooLarge, Overloaded, RequestTimeout (the body did not arrive in
-    time) and DeadlineExceeded (the body had arrived, but not the answer), even if the application hides its own error.
+    Raises ImageTooLarge, RequestTooLarge, Overloaded, RequestTimeout (the body did not arrive in time) and
+    DeadlineExceeded (the body had arrived, but not the answer), even if the application hides its own error.
     """
 
     def __init__(self, app: ASGIApp, admission: Admission, limits: BodyLimits) -> None:
@@ -56,8 +54,6 @@ class RequestBoundsMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if _count_head(scope) > MAX_HEADERS_BYTES:
-            raise HeadersTooLarge(f"Path, query and headers are larger than {MAX_HEADERS_BYTES:,} bytes. Send less.")
         path = route_path(scope)
         limit = self.limits.largest(path)
         declared = dict(scope["headers"]).get(b"content-length", b"0")
@@ -99,12 +95,6 @@ class RequestBoundsMiddleware:
             self._held -= exchange.received
         if exchange.refusal is not None and not exchange.started:
             raise exchange.refusal
-
-
-def _count_head(scope: Scope) -> int:
-    """The bytes of the path, the query and the headers."""
-    headers = sum(len(name) + len(value) for name, value in scope["headers"])
-    return len(scope.get("raw_path") or b"") + len(scope["query_string"]) + headers
 
 
 @dataclass

@@ -32,15 +32,7 @@ PHOTO_CODES = (
     "unsupported_image",
     "photo_too_expensive",
 )
-SERVICE_CODES = (
-    "foreign_request",
-    "overloaded",
-    "rate_limited",
-    "headers_too_large",
-    "internal_error",
-    "not_ready",
-    "deadline_exceeded",
-)
+SERVICE_CODES = ("foreign_request", "overloaded", "rate_limited", "internal_error", "not_ready", "deadline_exceeded")
 PHOTOS: Final = {"/verify": 2, "/enroll": 1, "/identify": 1, "/embed": 1, "/detect": 1}  # how many a route takes
 FACE_CODES = (*PHOTO_CODES, "no_face_found", "several_faces", *SERVICE_CODES)
 

@@ -22,7 +22,6 @@ COMMON_CODES = (
     "foreign_request",
     "overloaded",
     "rate_limited",
-    "headers_too_large",
     "internal_error",
     "not_ready",
     "gallery_unavailable",

@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from app.main import Components
     from app.metrics import Metrics
     from app.settings import Settings
+
+MAX_HEADERS_BYTES: Final = 32 * 1024  # of a request's first line and all its headers; beyond, it gets 400
 
 
 def serve(
@@ -39,8 +41,6 @@ def serve(
 
 def server_options(settings: "Settings") -> dict[str, Any]:
     """Returns uvicorn's options for these settings."""
-    from app.api.request_bounds import MAX_HEADERS_BYTES
-
     return {
         "host": settings.host,
         "port": settings.port,
