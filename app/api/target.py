@@ -1,14 +1,20 @@
-"""The path and query of a request, checked as bytes: decoders replace what is not UTF-8, and so lose it."""
+"""The first line and the headers of a request, checked as bytes: decoders replace what is not UTF-8, and so lose it."""
 
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import MalformedRequest
 
+MAX_HEADERS_BYTES: Final = 32 * 1024  # names and values of all headers
+
 
 class TargetMiddleware:
-    """Refuses a path or query with a NUL character or with bytes that are not UTF-8. Raises MalformedRequest."""
+    """Refuses a path or query with a NUL character or with bytes that are not UTF-8, and headers of more than 32 KiB.
+
+    Raises MalformedRequest.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -17,6 +23,8 @@ class TargetMiddleware:
         if scope["type"] == "http":
             _check("path", scope.get("raw_path") or scope["path"].encode())
             _check("query", scope["query_string"])
+            if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS_BYTES:
+                raise MalformedRequest([{"field": "headers", "message": f"have more than {MAX_HEADERS_BYTES:,} bytes"}])
         await self.app(scope, receive, send)
 
 

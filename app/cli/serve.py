@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from app.main import Components
     from app.metrics import Metrics
     from app.settings import Settings
-
-MAX_HEADERS_BYTES: Final = 32 * 1024  # of a request's first line and all its headers; beyond, it gets 400
 
 
 def serve(
@@ -41,13 +39,15 @@ def serve(
 
 def server_options(settings: "Settings") -> dict[str, Any]:
     """Returns uvicorn's options for these settings."""
+    from app.api.target import MAX_HEADERS_BYTES
+
     return {
         "host": settings.host,
         "port": settings.port,
         "access_log": False,
         "timeout_graceful_shutdown": int(settings.deadline_s) + 1,
         # httptools takes an offer to upgrade to HTTP/2, which every Java client makes, for the end of the request: the
-        # body is lost. h11 reads it, and has a limit on the headers.
+        # body is lost. h11 reads it, and has a limit on headers whose end has not arrived.
         "http": "h11",
         "h11_max_incomplete_event_size": MAX_HEADERS_BYTES,
         "ws": "none",

@@ -20,7 +20,7 @@ from model.jpeg import pixels_to_scan
 
 START_SECONDS: Final = 60.0
 TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
-PATIENCE: Final = 5  # a busy machine may take so many times longer than the processor's time that is allowed
+PATIENCE: Final = 15  # a busy machine may take so many times longer than the processor's time that is allowed
 # glibc keeps what ordinary photos need, and returns at once what a large one needed.
 KEEP_MEMORY: Final = {"MALLOC_MMAP_THRESHOLD_": str(8 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(64 * 2**20)}
 CHEAP_BYTES: Final = 2 * 2**20

@@ -17,11 +17,10 @@ import numpy as np
 from app.inference.decoding.messages import READY, DecodeRequest, receive_request, send_answer
 from app.inference.memory import return_memory
 from model.errors import CorruptImage, PhotoError
-from model.images import count_pixels, decode_scaled, set_up_decoders, too_expensive
+from model.images import decode_scaled, decoder_bytes, set_up_decoders, too_expensive
 from model.rgb import Pixels
 
 LARGE_PIXELS: Final = 2_000_000  # what a photo of more has used is given back to the kernel
-DECODER_BYTES_PER_PIXEL: Final = 4  # the least that a decoder needs
 
 
 def main(descriptor: int, memory: int) -> None:
@@ -64,8 +63,7 @@ def _answer(request: DecodeRequest, memory: int) -> dict[str, Any]:
         image = decode_scaled(request.data, request.limits, request.min_pixels, empty)
     except CorruptImage as error:
         # Some decoders report a lack of memory as damage.
-        large = count_pixels(request.data) * DECODER_BYTES_PER_PIXEL > memory
-        return _describe(too_expensive() if large else error)
+        return _describe(too_expensive() if decoder_bytes(request.data) > memory else error)
     except PhotoError as error:
         return _describe(error)
     except MemoryError:
