@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MIN_PEOPLE: Final = 50  # of a group that is reported
+MIN_MATCHES: Final = 5  # false matches of a group whose rate can be the worst
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,19 @@ class GroupScores:
         """The false match rate of each group."""
         return {name: float(_share_from(scores, threshold)) for name, scores in self.scores.items()}
 
-    def worst_adults_at(self, threshold: float) -> tuple[str, float]:
-        """The group of adults with the highest false match rate, and the rate."""
-        rates = {name: rate for name, rate in self.fmr_at(threshold).items() if name in self.adults}
-        worst = max(rates, key=rates.__getitem__)
-        return worst, rates[worst]
+    def worst_adults_at(self, threshold: float) -> tuple[str, float] | None:
+        """The group of adults with the highest false match rate, and the rate.
+
+        A group counts from MIN_MATCHES false matches on: with fewer, a person who is there twice would decide. None if
+        no group counts.
+        """
+        rates = {
+            name: rate
+            for name, rate in self.fmr_at(threshold).items()
+            if name in self.adults and round(rate * len(self.scores[name])) >= MIN_MATCHES
+        }
+        worst = max(rates, key=rates.__getitem__, default=None)
+        return None if worst is None else (worst, rates[worst])
 
     def threshold_at(self, fmr: float) -> float:
         """The lowest threshold at which no group of adults has a higher false match rate."""

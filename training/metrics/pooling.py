@@ -10,6 +10,7 @@ from training.metrics.bootstrap import fmr_replicates, fnmr_replicates
 from training.metrics.verification import PairScores
 
 MAX_COUNTED: int = 100_000  # false matches of a set among which pairs of people are counted
+MIN_EXPECTED: int = 10  # false matches of a set that enters a rate
 Interval = tuple[float, float]
 
 
@@ -23,6 +24,13 @@ class PooledPairs:
     def with_genuine(self) -> list[PairScores]:
         """The sets in which somebody has two photos with a face."""
         return [pairs for pairs in self.sets if pairs.genuine_histogram.any()]
+
+    def supporting(self, fmr: float) -> "PooledPairs":
+        """Only the sets in which this rate means at least MIN_EXPECTED false matches.
+
+        In a smaller set, one wrong label would decide.
+        """
+        return PooledPairs([pairs for pairs in self.sets if fmr * pairs.impostor_pairs >= MIN_EXPECTED])
 
     @property
     def people(self) -> int:

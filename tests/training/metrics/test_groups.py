@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.metrics.groups import MIN_PEOPLE, GroupScores, compare_within_groups
+from training.metrics.groups import MIN_MATCHES, MIN_PEOPLE, GroupScores, compare_within_groups
 
 
 def unit_vectors(count: int, spread: float, seed: int) -> np.ndarray:
@@ -24,15 +24,25 @@ def test_a_rate_counts_pairs_within_the_group_from_the_threshold_on(scores: Grou
 
 
 def test_the_worst_group_is_one_of_adults(scores: GroupScores) -> None:
-    worst, fmr = scores.worst_adults_at(0.5)
+    found = scores.worst_adults_at(0.5)
+    assert found is not None
+    worst, fmr = found
     assert worst == "alike"
     assert fmr < scores.fmr_at(0.5)["children"]
 
 
 def test_no_group_of_adults_exceeds_the_rate_at_its_threshold(scores: GroupScores) -> None:
     threshold = scores.threshold_at(0.01)
-    assert scores.worst_adults_at(threshold)[1] <= 0.01
-    assert scores.worst_adults_at(threshold - 0.02)[1] > 0.01
+    for place, is_kept in ((threshold, True), (threshold - 0.02, False)):
+        found = scores.worst_adults_at(place)
+        assert found is not None
+        assert (found[1] <= 0.01) == is_kept
+
+
+def test_a_group_with_few_false_matches_is_not_the_worst(scores: GroupScores) -> None:
+    threshold = float(scores.scores["alike"][-MIN_MATCHES])
+    assert scores.worst_adults_at(threshold) is not None
+    assert scores.worst_adults_at(float(np.nextafter(np.float32(threshold), np.float32(2)))) is None
 
 
 def test_small_groups_are_left_out() -> None:

@@ -49,7 +49,7 @@ class PairedValidation:
             "score": (accepted + by_people) / 2,
             "tar": accepted,
             "tar_by_people": by_people,
-            "worst_group_fmr": groups.worst_adults_at(pairs.threshold_at(self.fmr))[1],
+            "worst_group_fmr": (groups.worst_adults_at(pairs.threshold_at(self.fmr)) or ("", 0.0))[1],
             "degraded_fmr": max(self._degraded_fmr(encoder, kind, threshold) for kind in KINDS),
             **{f"tar_at_{fmr:g}": pairs.tar_at(fmr) for fmr in FMRS},
         }

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Final
 
 import numpy as np
@@ -35,15 +36,20 @@ def calibrate(
     The calibration's default FMR is `default_fmr`, or the lowest supported if that is higher. Raises DataError if the
     pairs do not support even an FMR of 0.1.
     """
-    supported = (_supported_threshold(pooled, fmr) for fmr in TARGET_FMRS)
-    thresholds = sorted({threshold for threshold in supported if threshold is not None})
-    if not thresholds or not pooled.with_genuine:
+    chosen = _choose_thresholds(pooled)
+    if not chosen or not pooled.with_genuine:
         raise DataError(
             f"Too few photos to calibrate on. A threshold needs {MIN_FALSE_MATCHES} false matches from "
             f"{MIN_PAIRS_OF_PEOPLE} pairs of people, and some people need several photos. Add people or photos."
         )
-    intervals = zip(pooled.fmr_intervals(thresholds), pooled.fnmr_intervals(thresholds), strict=True)
-    points = tuple(_measure_point(pooled, groups, *each) for each in zip(thresholds, intervals, strict=True))
+    fnmr_intervals = pooled.fnmr_intervals([threshold for threshold, _ in chosen])
+    # The bootstrap takes long, so all thresholds with the same sets share one.
+    fmr_intervals: list[Interval] = []
+    for _, alike in groupby(chosen, key=lambda each: len(each[1].sets)):
+        shared = list(alike)
+        fmr_intervals += shared[0][1].fmr_intervals([threshold for threshold, _ in shared])
+    intervals = zip(fmr_intervals, fnmr_intervals, strict=True)
+    points = tuple(_measure_point(pooled, groups, *each) for each in zip(chosen, intervals, strict=True))
     genuine, impostor = pooled.densities
     slope, _ = fit_platt(genuine, impostor)
     return Calibration(
@@ -71,9 +77,22 @@ def require_calibration(metadata: BundleMetadata) -> Calibration:
 def with_label_errors(calibration: Calibration, pooled: PooledPairs, photos: Sequence[str]) -> Calibration:
     """Adds the rates at the same thresholds on `pooled`, which leaves out `photos`, the photos with wrong labels."""
     thresholds = [point.threshold for point in calibration.points]
-    rates = [(pooled.fmr_at(each), pooled.fnmr_at(each)) for each in thresholds]
+    supporting = [pooled.supporting(point.fmr) for point in calibration.points]
+    rates = [(pool.fmr_at(each), pooled.fnmr_at(each)) for pool, each in zip(supporting, thresholds, strict=True)]
     fmr, fnmr = zip(*rates, strict=True)
     return replace(calibration, label_errors=LabelErrors(tuple(photos), fmr, fnmr))
+
+
+def _choose_thresholds(pooled: PooledPairs) -> list[tuple[float, PooledPairs]]:
+    """The supported thresholds in rising order, each with the sets that its rate was measured on."""
+    chosen: list[tuple[float, PooledPairs]] = []
+    for fmr in TARGET_FMRS:
+        supporting = pooled.supporting(fmr)
+        threshold = _supported_threshold(supporting, fmr) if supporting.sets else None
+        # Fewer sets can have a lower threshold for a lower rate; the points must rise.
+        if threshold is not None and (not chosen or threshold > chosen[-1][0]):
+            chosen.append((threshold, supporting))
+    return chosen
 
 
 def _supported_threshold(pooled: PooledPairs, fmr: float) -> float | None:
@@ -85,22 +104,26 @@ def _supported_threshold(pooled: PooledPairs, fmr: float) -> float | None:
 
 
 def _measure_point(
-    pooled: PooledPairs, groups: GroupScores | None, threshold: float, intervals: tuple[Interval, Interval]
+    pooled: PooledPairs,
+    groups: GroupScores | None,
+    chosen: tuple[float, PooledPairs],
+    intervals: tuple[Interval, Interval],
 ) -> OperatingPoint:
-    """The operating point at `threshold`, with the intervals of its FMR and its FNMR."""
-    worst, worst_fmr = groups.worst_adults_at(threshold) if groups else (None, None)
+    """The operating point of a threshold: its FMR on the sets that support it, its FNMR on all of them."""
+    threshold, supporting = chosen
+    worst = groups.worst_adults_at(threshold) if groups else None
     return OperatingPoint(
         threshold=threshold,
-        fmr=pooled.fmr_at(threshold),
+        fmr=supporting.fmr_at(threshold),
         fnmr=pooled.fnmr_at(threshold),
-        false_matches=pooled.false_matches_at(threshold),
-        impostor_pairs=pooled.impostor_pairs,
+        false_matches=supporting.false_matches_at(threshold),
+        impostor_pairs=supporting.impostor_pairs,
         genuine_pairs=pooled.genuine_pairs,
         people=pooled.people,
         interval=intervals[0],
         fnmr_interval=intervals[1],
-        fmr_worst_group=worst_fmr,
-        worst_group=worst,
+        fmr_worst_group=worst[1] if worst else None,
+        worst_group=worst[0] if worst else None,
     )
 
 
