@@ -19,12 +19,15 @@ from app.api import routes_faces, routes_galleries, routes_meta
 from app.api.docs import install_docs
 from app.api.middleware import ClientDisconnectMiddleware, RequestLogMiddleware
 from app.api.problems import Problem, install_problem_handlers
+from app.cores import count_cores
 from app.gallery import open_gallery
+from app.gallery.base import Gallery
+from app.gallery.guarded import GuardedGallery
 from app.inference.encoder import limit_torch_threads, resolve_device
 from app.inference.memory import keep_freed_memory
 from app.inference.workers import Workers
 from app.metrics import Metrics
-from app.settings import Settings, count_cores, load_settings
+from app.settings import Settings, load_settings
 from app.verification.service import FaceService, Hardware
 from model.detector.factory import open_detector
 from model.encoder.bundle import MAX_CPU_BATCH, TIMED_BATCHES, Bundle, find_bundle, load_bundle
@@ -75,7 +78,7 @@ async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterato
         settings.image_limits,
     )
     # The gallery comes before the workers: if it cannot be opened, no thread keeps the process alive.
-    gallery = await open_gallery(settings.gallery_url)
+    gallery = await open_gallery(settings.gallery_url, settings.gallery_limits)
     try:
         workers = Workers(
             bundle,
@@ -90,7 +93,9 @@ async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterato
             not_ready = await asyncio.to_thread(_check_and_warm_up, bundle, reader)
             encoder = () if not_ready else bundle.serving.choices
             hardware = Hardware(device, processor_name(), instruction_set(), encoder, reader.detector.choices)
-            service = FaceService(reader, gallery, workers, metadata, time.perf_counter, hardware)
+            service = FaceService(
+                reader, guard_gallery(gallery, settings), workers, metadata, time.perf_counter, hardware
+            )
             metrics.set_bundle(metadata.name, metadata.version, metadata.encoder_id, reader.detector.name, device)
             metrics.set_network_seconds("encoder", hardware.encoder)
             metrics.set_network_seconds("detector", hardware.detector)
@@ -104,6 +109,12 @@ async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterato
             await asyncio.to_thread(workers.close)
     finally:
         await gallery.close()
+
+
+def guard_gallery(gallery: Gallery, settings: Settings) -> GuardedGallery:
+    """Returns the gallery with the time limits of the settings. Half of the requests in flight may wait for it."""
+    max_calls = max((settings.threads_or_default + settings.max_waiting) // 2, 1)
+    return GuardedGallery(gallery, max_calls, settings.gallery_limits.wait_s, settings.deadline_s)
 
 
 def _check_and_warm_up(bundle: Bundle, reader: PhotoReader) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from app.errors import FacetwinError, GalleryUnavailable, MalformedRequest, Overloaded
-from app.gallery.base import GalleryError
 from model.calibration import TargetUnsupported
 from model.errors import PhotoError
 
@@ -84,16 +83,11 @@ def install_problem_handlers(app: FastAPI) -> None:
             extra["field"] = error.field
         if isinstance(error, MalformedRequest):
             extra["errors"] = error.errors
-        if isinstance(error, Overloaded):
+        if isinstance(error, Overloaded | GalleryUnavailable):
             headers["Retry-After"] = str(error.retry_after)
         if error.code == "unauthorized":
             headers["WWW-Authenticate"] = "Bearer"
         return _problem_response(request, error.code, str(error), headers, **extra)
-
-    @app.exception_handler(GalleryError)
-    async def handle_gallery_error(request: Request, error: GalleryError) -> JSONResponse:
-        log.error("gallery_unavailable", extra={"reason": str(error)})
-        return await handle_known_error(request, GalleryUnavailable("see the service's log"))
 
     @app.exception_handler(RequestValidationError)
     async def handle_invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -9,17 +9,39 @@ from app.api.dependencies import Service, authorize
 from app.api.problems import problem_responses
 from app.api.requests import EditRequest, GalleryName, IdentityName, MergeRequest
 from app.errors import MalformedRequest
-from app.gallery.base import DEFAULT_GALLERY, DeletionReceipt, GallerySummary, Identity, IdentityPage
+from app.gallery.base import DEFAULT_GALLERY, DeletionReceipt, Erasure, GallerySummary, Identity, IdentityPage
+from app.verification.service import FaceService
 
 router = APIRouter(tags=["galleries"], dependencies=[Depends(authorize)])
 
-COMMON_CODES = ("malformed_request", "unauthorized", "internal_error", "not_ready", "gallery_unavailable")
+COMMON_CODES = (
+    "malformed_request",
+    "unauthorized",
+    "overloaded",
+    "internal_error",
+    "not_ready",
+    "gallery_unavailable",
+)
 InGallery = Annotated[GalleryName, Query(description="Name of the gallery.")]
 
 
 @dataclass(frozen=True)
 class GalleryList:
     galleries: tuple[GallerySummary, ...]
+
+
+@dataclass(frozen=True)
+class DeletionAnswer(DeletionReceipt):
+    """The receipt, and what is left in the database's files."""
+
+    erasure: Erasure
+
+
+@dataclass(frozen=True)
+class EditedIdentity(Identity):
+    """The identity after a change, and what is left of its old name and metadata in the database's files."""
+
+    erasure: Erasure
 
 
 @router.get(
@@ -52,8 +74,8 @@ async def get_identity(service: Service, identity: IdentityName, gallery: InGall
 )
 async def edit_identity(
     service: Service, identity: IdentityName, body: EditRequest, gallery: InGallery = DEFAULT_GALLERY
-) -> Identity:
-    return await service.gallery.edit_identity(gallery, identity, body.identity, body.metadata)
+) -> EditedIdentity:
+    return _edited(service, await service.gallery.edit_identity(gallery, identity, body.identity, body.metadata))
 
 
 @router.post(
@@ -63,10 +85,10 @@ async def edit_identity(
 )
 async def merge_identity(
     service: Service, identity: IdentityName, body: MergeRequest, gallery: InGallery = DEFAULT_GALLERY
-) -> Identity:
+) -> EditedIdentity:
     if body.into == identity:
         raise MalformedRequest([{"field": "into", "message": "is the same identity; name another one"}])
-    return await service.gallery.merge_identity(gallery, identity, body.into)
+    return _edited(service, await service.gallery.merge_identity(gallery, identity, body.into))
 
 
 @router.delete(
@@ -76,8 +98,8 @@ async def merge_identity(
 )
 async def delete_identity(
     service: Service, identity: IdentityName, gallery: InGallery = DEFAULT_GALLERY
-) -> DeletionReceipt:
-    return await service.gallery.delete_identity(gallery, identity)
+) -> DeletionAnswer:
+    return _deleted(service, await service.gallery.delete_identity(gallery, identity))
 
 
 @router.delete(
@@ -87,8 +109,8 @@ async def delete_identity(
 )
 async def delete_template(
     service: Service, identity: IdentityName, template_id: str, gallery: InGallery = DEFAULT_GALLERY
-) -> DeletionReceipt:
-    return await service.gallery.delete_template(gallery, identity, template_id)
+) -> DeletionAnswer:
+    return _deleted(service, await service.gallery.delete_template(gallery, identity, template_id))
 
 
 @router.get("/galleries", summary="All galleries", responses=problem_responses(*COMMON_CODES))
@@ -101,5 +123,13 @@ async def list_galleries(service: Service) -> GalleryList:
     summary="Delete a gallery with all its identities, permanently",
     responses=problem_responses(*COMMON_CODES, "unknown_gallery"),
 )
-async def delete_gallery(service: Service, gallery: GalleryName) -> DeletionReceipt:
-    return await service.gallery.delete_gallery(gallery)
+async def delete_gallery(service: Service, gallery: GalleryName) -> DeletionAnswer:
+    return _deleted(service, await service.gallery.delete_gallery(gallery))
+
+
+def _deleted(service: FaceService, receipt: DeletionReceipt) -> DeletionAnswer:
+    return DeletionAnswer(**vars(receipt), erasure=service.gallery.erasure())
+
+
+def _edited(service: FaceService, identity: Identity) -> EditedIdentity:
+    return EditedIdentity(**vars(identity), erasure=service.gallery.erasure())

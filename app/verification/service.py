@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from app.errors import LowQuality
-from app.gallery.base import Candidate, Gallery, IdempotencyKey, IfExists, NewTemplate
+from app.gallery.base import Candidate, IdempotencyKey, IfExists, NewTemplate
+from app.gallery.guarded import GuardedGallery
 from app.inference.workers import Workers
-from app.verification.enrollment_advice import detector_notices, enrollment_notices
+from app.verification.enrollment_advice import detector_notices, enrollment_notices, erasure_notices
 from app.verification.photo_encoding import (
     EncodedFaces,
     describe_aligned,
@@ -51,14 +53,14 @@ class Hardware:
 class FaceService:
     """The use-cases. All methods may run concurrently.
 
-    Every method that takes a photo raises PhotoError with `field` set, Overloaded and DeadlineExceeded; their
-    docstrings name the other errors.
+    Every method that takes a photo raises PhotoError with `field` set, Overloaded and DeadlineExceeded; those that use
+    the gallery raise GalleryUnavailable. Their docstrings name the other errors.
     """
 
     def __init__(
         self,
         reader: PhotoReader,
-        gallery: Gallery,
+        gallery: GuardedGallery,
         workers: Workers,
         metadata: BundleMetadata,
         clock: Callable[[], float],
@@ -114,12 +116,15 @@ class FaceService:
         if_exists: IfExists,
         selection: FaceSelection,
         min_quality: float,
+        expires_at: datetime | None = None,
+        consent_ref: str | None = None,
         key: IdempotencyKey | None = None,
     ) -> EnrollmentResult:
         """Stores one template. A second call with the same key changes nothing and returns the first template's id.
 
         Raises LowQuality, IdentityExists, EncoderMismatch, IdempotencyKeyReused.
         """
+        began = self._clock()
         encoded = await self._encode({"image": image}, selection)
         quality = encoded.faces[0].quality
         if quality.score < min_quality:
@@ -136,9 +141,14 @@ class FaceService:
             quality.score,
             metadata,
             key,
+            expires_at,
+            consent_ref,
         )
-        warnings = await enrollment_notices(new, quality, self.gallery, self._calibration, DEFAULT_FPIR)
-        template = await self.gallery.enroll(new, if_exists)
+        store = self.gallery.after(self._clock() - began)
+        warnings = await enrollment_notices(new, quality, store, self._calibration, DEFAULT_FPIR)
+        template = await store.enroll(new, if_exists)
+        if if_exists is IfExists.REPLACE or metadata is not None:
+            warnings += erasure_notices(store.erasure())
         return EnrollmentResult(
             template_id=template.template_id,
             identity=identity,
@@ -153,10 +163,12 @@ class FaceService:
         self, image: bytes, *, gallery: str, top_k: int, target_fpir: float | None, selection: FaceSelection
     ) -> IdentificationResult:
         """Searches a gallery for the face. Raises UnknownGallery, EncoderMismatch, TargetUnsupported."""
+        began = self._clock()
         encoded = await self._encode({"image": image}, selection)
         start = self._clock()
+        store = self.gallery.after(start - began)
         # At least two: whether the best candidate is ambiguous depends on the second.
-        found = await self.gallery.search(gallery, encoded.embeddings[0], self._model.encoder_id, max(top_k, 2))
+        found = await store.search(gallery, encoded.embeddings[0], self._model.encoder_id, max(top_k, 2))
         search_ms = (self._clock() - start) * 1000
         target = DEFAULT_FPIR if target_fpir is None else target_fpir
         rule = self._calibration.at_fpir(found.size, target, explicit=target_fpir is not None)
