@@ -10,6 +10,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 log = logging.getLogger("facetwin")
 
+ASK_S: Final = 1.0  # how long a process that starts has for its answer, each time it is asked
 RETRY_S: Final = 5.0  # before a process that could not start is started again, while others serve
 
 
@@ -32,9 +33,12 @@ class Supervisor(Multiprocess):
             if place in self._start_at:
                 if time.monotonic() >= self._start_at[place]:
                     self._replace(place)
-            elif not process.is_alive(timeout=self.config.timeout_worker_healthcheck):
+            elif process.pid in self._ready:
+                if not process.is_alive(timeout=self.config.timeout_worker_healthcheck):
+                    self._bury(place, process)
+            elif not process.process.is_alive():
                 self._bury(place, process)
-            elif process.pid not in self._ready and process.is_ready(timeout=self.config.timeout_worker_healthcheck):
+            elif process.is_ready(timeout=ASK_S):  # one that starts need not answer: it may be loading torch
                 self._ready.add(process.pid)
 
     def _bury(self, place: int, process: Process) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import GalleryUnavailable, Overloaded
+from app.errors import FacetwinError, GalleryUnavailable, Overloaded
 from app.gallery.base import (
     DeletionReceipt,
     Erasure,
@@ -136,7 +136,7 @@ class GuardedGallery:
     async def _find_problem(self) -> str | None:
         try:
             await self.check()
-        except GalleryUnavailable as error:
+        except FacetwinError as error:  # it may also be overloaded, by checks that never end
             return str(error)
         finally:
             self._checked_at = time.monotonic()

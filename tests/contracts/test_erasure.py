@@ -1,6 +1,7 @@
 """The contract of every gallery: what a receipt says about the files is true."""
 
 import asyncio
+import random
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable
@@ -115,4 +116,31 @@ async def test_postgresql_says_what_it_keeps_and_a_command_rewrites_its_tables(p
         assert found_in_tables()  # so the answer is true
         assert "write-ahead log" in (await gallery.erase_remains()).detail
         assert not found_in_tables()
+    await gallery.close()
+
+
+async def test_after_many_changes_the_files_hold_only_what_is_enrolled(tmp_path: Path) -> None:
+    drawn = random.Random(3)
+    gallery = await open_gallery(f"sqlite:///{tmp_path / 'gallery.db'}")
+    alive: dict[str, int] = {}  # name -> seed
+    gone: list[bytes] = []
+    for number in range(60):
+        if drawn.random() < 0.55 or not alive:
+            metadata = {"text": f"secret-{number:03}-" + "x" * drawn.choice([0, 50, 2000, 9000])}  # also long ones
+            await gallery.enroll(new_template(f"name-{number:03}", number, metadata=metadata), IfExists.REJECT)
+            alive[f"name-{number:03}"] = number
+            continue
+        name = drawn.choice(sorted(alive))
+        seed = alive.pop(name)
+        gone += [name.encode(), f"secret-{seed:03}".encode()]
+        if drawn.random() < 0.5:
+            await gallery.delete_identity("default", name)
+            gone.append(unit_vector(seed).astype("<f4").tobytes())
+        else:
+            await gallery.edit_identity("default", name, f"new-{number:03}", {})
+            alive[f"new-{number:03}"] = seed
+    assert len(gone) > 30
+    content = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert all(name.encode() in content for name in alive)
+    assert not [needle for needle in gone if needle in content]
     await gallery.close()

@@ -35,6 +35,7 @@ class Service:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+        self.http = httpx.Client(base_url=self.url, timeout=60)
         self.acknowledged: dict[str, str] = {}  # identity -> template id
         self.refused: list[int] = []  # statuses other than 201
         self.broken = 0  # connections that ended without an answer
@@ -46,7 +47,7 @@ class Service:
         while time.monotonic() < deadline:
             assert self.process.poll() is None
             try:
-                if httpx.get(f"{self.url}/readyz", timeout=30).status_code == 200:
+                if self.http.get("/readyz").status_code == 200:
                     return
             except httpx.TransportError:
                 time.sleep(0.1)
@@ -73,9 +74,7 @@ class Service:
                 return
             identity = f"{client}-{number}"
             try:
-                answer = httpx.post(
-                    f"{self.url}/enroll", files={"image": picture(RED)}, data={"identity": identity}, timeout=60
-                )
+                answer = self.http.post("/enroll", files={"image": picture(RED)}, data={"identity": identity})
             except httpx.TransportError:
                 self.broken += 1
                 time.sleep(0.02)
@@ -89,7 +88,7 @@ class Service:
         found, after = {}, None
         while True:
             query = {"limit": "500"} | ({"after": after} if after else {})
-            page = httpx.get(f"{self.url}/identities", params=query, timeout=60).json()
+            page = self.http.get("/identities", params=query).json()
             for each in page["identities"]:
                 (template,) = each["templates"]
                 found[each["identity"]] = template["template_id"]
@@ -99,6 +98,7 @@ class Service:
 
     def end(self) -> None:
         self._stop.set()
+        self.http.close()
         if self.process.poll() is None:
             self.process.terminate()
             try:

@@ -27,16 +27,22 @@ async def autocommit(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 @asynccontextmanager
 async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A transaction, committed at the end and undone on an error. Raises GalleryError, OutcomeUnknown."""
-    with _faults():
-        await _replace_lost_connections(engine)
-        async with engine.connect() as connection:
-            begun = await connection.begin()
-            try:
-                yield connection
-            except BaseException:
-                await begun.rollback()
-                raise
-            await _commit(begun)
+    committed = False
+    try:
+        with _faults():
+            await _replace_lost_connections(engine)
+            async with engine.connect() as connection:
+                begun = await connection.begin()
+                try:
+                    yield connection
+                except BaseException:
+                    await begun.rollback()
+                    raise
+                await _commit(begun)
+                committed = True
+    except (GalleryError, asyncio.CancelledError):
+        if not committed:  # otherwise only the connection's way back to the pool was disturbed
+            raise
 
 
 async def _replace_lost_connections(engine: AsyncEngine) -> None:

@@ -198,7 +198,7 @@ class SqliteGallery:
     async def _erase(self) -> None:
         """Removes from memory and from the log what a change removed, now or as soon as possible.
 
-        The change is stored. So whatever goes wrong here must not look as if it were not.
+        The change is stored. So whatever goes wrong here, or is cancelled, must not look as if it were not.
         """
         self._remains = True
         try:
@@ -206,6 +206,8 @@ class SqliteGallery:
             self._remains = not await self._writes.run(lambda _: self._checked(self._empty_log))
         except GalleryError as error:
             log.error("not erased yet", extra={"reason": str(error)})
+        except asyncio.CancelledError:
+            log.warning("not erased yet", extra={"reason": "the caller no longer waits"})
         if self._remains and (self._eraser is None or self._eraser.done()):
             self._eraser = asyncio.ensure_future(self._erase_later())
 

@@ -17,13 +17,18 @@ class FakeProcess:
     pid: int
     alive: bool = True
     ready: bool = False
+    answers: bool = True
     exitcode: int | None = None
 
+    @property
+    def process(self) -> "OperatingSystemProcess":
+        return OperatingSystemProcess(self)
+
     def is_alive(self, timeout: float) -> bool:
-        return self.alive
+        return self.alive and self.answers
 
     def is_ready(self, timeout: float) -> bool:
-        return self.alive and self.ready
+        return self.alive and self.ready and self.answers
 
     def start(self) -> None: ...
 
@@ -31,6 +36,14 @@ class FakeProcess:
         self.alive, self.exitcode = False, 9
 
     def join(self) -> None: ...
+
+
+@dataclass
+class OperatingSystemProcess:
+    fake: FakeProcess
+
+    def is_alive(self) -> bool:
+        return self.fake.alive
 
 
 @pytest.fixture
@@ -70,6 +83,21 @@ def test_a_process_that_dies_before_any_is_ready_ends_the_service(started: Super
     assert started.failed
     assert started.should_exit.is_set()
     assert len({each.pid for each in processes(started)}) == 2  # and none was started again
+
+
+def test_a_process_that_takes_long_to_start_is_waited_for(started: Supervisor) -> None:
+    for each in processes(started):
+        each.answers = False
+    started.keep_subprocess_alive()
+    assert not started.failed
+    assert [each.pid for each in processes(started)] == [100, 101]
+
+
+def test_a_process_that_hangs_later_is_replaced(started: Supervisor) -> None:
+    become_ready(started)
+    processes(started)[1].answers = False
+    started.keep_subprocess_alive()
+    assert [each.pid for each in processes(started)] == [100, 102]
 
 
 def test_a_process_that_dies_later_is_replaced_at_once(started: Supervisor) -> None:
