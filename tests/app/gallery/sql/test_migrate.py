@@ -1,10 +1,12 @@
 import sqlite3
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
 from app.gallery.base import GalleryError, IfExists
+from app.gallery.postgres.gallery import PostgresGallery
 from app.gallery.sql.tables import metadata, template_counts
 from app.gallery.sqlite.gallery import SqliteGallery
 from tests.support.galleries import ENCODER, new_template, unit_vector
@@ -37,6 +39,37 @@ async def test_the_migrations_create_the_declared_tables(tmp_path: Path) -> None
             column.name: (column.type.compile(engine.dialect), bool(column.nullable)) for column in table.columns
         }
     engine.dispose()
+
+
+async def test_a_gallery_of_revision_0003_gets_the_new_columns_and_keeps_its_templates(tmp_path: Path) -> None:
+    path = tmp_path / "gallery.db"
+    gallery = await SqliteGallery.open(path)
+    await gallery.enroll(new_template("ada", 1), IfExists.REJECT)
+    await gallery.close()
+    with sqlite3.connect(path) as raw:  # as revision 0003 left it
+        raw.execute("DROP INDEX templates_by_expiry")
+        for column in ("expires_at", "consent_ref"):
+            raw.execute(f"ALTER TABLE templates DROP COLUMN {column}")
+        raw.execute("UPDATE alembic_version SET version_num = '0003'")
+    raw.close()
+    gallery = await SqliteGallery.open(path)
+    (template,) = (await gallery.get_identity("default", "ada")).templates
+    assert (template.expires_at, template.consent_ref) == (None, None)
+    assert (await gallery.search("default", unit_vector(1), ENCODER, 1)).candidates[0].identity == "ada"
+    await gallery.close()
+
+
+async def test_postgresql_tables_of_revision_0003_get_the_new_columns(postgres_url: str) -> None:
+    gallery = await PostgresGallery.open(postgres_url)
+    await gallery.enroll(new_template("ada", 1), IfExists.REJECT)
+    await gallery.close()
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute("ALTER TABLE templates DROP COLUMN expires_at, DROP COLUMN consent_ref")
+        admin.execute("UPDATE alembic_version SET version_num = '0003'")
+    gallery = await PostgresGallery.open(postgres_url)
+    (template,) = (await gallery.get_identity("default", "ada")).templates
+    assert template.expires_at is None
+    await gallery.close()
 
 
 async def test_a_gallery_of_revision_0002_is_migrated_with_its_templates(tmp_path: Path) -> None:
