@@ -23,7 +23,7 @@ from app.gallery.base import NewTemplate
 from app.gallery.sql.tables import PgVector, identities, template_counts, templates
 from app.gallery.sql.text import unreadable_rows
 
-INDEXED_DIMENSION: Final = 128  # the dimension that the index covers; other vectors are always compared one by one
+INDEXED_DIMENSION: Final = 256  # the dimension that the index covers; other vectors are always compared one by one
 
 # The database's clock, so that all services agree on what has expired. The columns hold UTC without a time zone.
 NOW: Final[ColumnElement[datetime]] = literal_column("(now() AT TIME ZONE 'UTC')")
