@@ -32,14 +32,14 @@ from app.gallery.base import Gallery
 from app.gallery.guarded import GuardedGallery
 from app.inference.admission import Admission
 from app.inference.decoding.pool import DecoderPool
-from app.inference.encoder import limit_torch_threads, resolve_device
+from app.inference.encoder import limit_torch_threads
 from app.inference.memory import keep_freed_memory, return_memory_regularly
+from app.inference.networks import load_networks
 from app.inference.workers import Workers
 from app.metrics import Metrics
 from app.settings import Settings, load_settings
 from app.verification.service import FaceService, Hardware
-from model.detector.factory import open_detector
-from model.encoder.bundle import MAX_CPU_BATCH, TIMED_BATCHES, Bundle, find_bundle, load_bundle
+from model.encoder.bundle import MAX_CPU_BATCH, TIMED_BATCHES, Bundle, find_bundle
 from model.errors import NoFaceFound
 from model.pipeline import PhotoReader
 from model.runtime.processor import instruction_set, processor_name
@@ -74,19 +74,17 @@ async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterato
     Raises BundleError, GalleryError or ValueError if a setting names something unusable.
     """
     keep_freed_memory()
-    device = resolve_device(settings.device)
     limit_torch_threads(count_cores(), settings.threads_or_default * settings.workers)
-    bundle = await asyncio.to_thread(
-        load_bundle, find_bundle(settings.bundle), device, settings.precision, settings.engine
+    networks = await asyncio.to_thread(
+        load_networks, settings.device, find_bundle(settings.bundle), settings.precision, settings.engine
     )
-    metadata = bundle.metadata
-    detector = await asyncio.to_thread(open_detector, device, settings.engine)
+    device, bundle, metadata = networks.device, networks.bundle, networks.bundle.metadata
     # The gallery comes before the workers: if it cannot be opened, no thread keeps the process alive.
     gallery = await open_gallery(settings.gallery_url, settings.gallery_limits)
     decoders = DecoderPool(settings.threads_or_default, settings.max_decode_s, settings.max_decode_bytes)
     try:
         template, limits = metadata.template_array, settings.image_limits
-        reader = PhotoReader(detector, template, metadata.crop_size, limits, decode=decoders.decode)
+        reader = PhotoReader(networks.detector, template, metadata.crop_size, limits, decode=decoders.decode)
         workers = Workers(
             bundle,
             settings.threads_or_default,
