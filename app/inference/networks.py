@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.inference.encoder import resolve_device
+from app.inference.encoder import keep_float32, resolve_device
 from model.detector.factory import open_detector
 from model.encoder.bundle import Bundle, Precision, load_bundle
 from model.face import FaceDetector
@@ -43,4 +43,5 @@ def load_networks(choice: str, path: Path, precision: Precision, engine: Engine)
 
 
 def _load(device: str, path: Path, precision: Precision, engine: Engine) -> Networks:
+    keep_float32(device)
     return Networks(device, load_bundle(path, device, precision, engine), open_detector(device, engine))

@@ -33,6 +33,7 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The devices whose bundle was checked. A GPU seems to be there."""
     checked: list[str] = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     fake_networks(monkeypatch, checked)
     return checked
 
@@ -104,3 +105,10 @@ def test_a_problem_of_every_device_is_not_blamed_on_the_gpu(
     with pytest.raises(BundleError, match="the cpu"):
         load("auto")
     assert not caplog.records
+
+
+def test_convolutions_on_a_gpu_keep_float32(checks: list[str]) -> None:
+    load("cpu")
+    assert torch.backends.cudnn.allow_tf32
+    load("cuda")
+    assert not torch.backends.cudnn.allow_tf32
