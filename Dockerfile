@@ -1,28 +1,35 @@
 # The CPU image: docker build -t facetwin .
 # The GPU image: docker build -t facetwin:gpu --build-arg TORCH_INDEX_URL= .   (PyPI's torch includes CUDA)
-ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim-bookworm
+ARG PYTHON_IMAGE=docker.io/library/python:3.11.13-slim-bookworm
 
-FROM ${PYTHON_IMAGE} AS build
+# What the service needs. Only a change of the requirements builds this again, not each edit of the code.
+FROM ${PYTHON_IMAGE} AS requirements
 ARG TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
-ARG EXTRAS=
+ARG EXTRA=
 ENV UV_SYSTEM_CERTS=1 UV_LINK_MODE=copy UV_NO_CACHE=1
 WORKDIR /src
-COPY pyproject.toml constraints.txt README.md ./
+COPY pyproject.toml constraints.txt ./
+# torch comes first, from its own index; the second install then finds it present.
+RUN python3 -m venv --without-pip /opt/facetwin \
+ && python3 -m venv /opt/tools \
+ && /opt/tools/bin/pip install --quiet --no-cache-dir --disable-pip-version-check uv==0.13.9 \
+ && /opt/tools/bin/uv pip install --quiet --python /opt/facetwin/bin/python --constraint constraints.txt \
+      ${TORCH_INDEX_URL:+--index-url ${TORCH_INDEX_URL}} torch torchvision \
+ && /opt/tools/bin/uv pip install --quiet --python /opt/facetwin/bin/python --constraint constraints.txt \
+      ${EXTRA:+--extra ${EXTRA}} --requirements pyproject.toml
+
+FROM requirements AS code
 COPY model model
 COPY app app
-# One layer for everything large. torch comes first, from its own index; the second install then finds it present.
-RUN python3 -m venv /opt/facetwin \
- && /opt/facetwin/bin/pip install --quiet --no-cache-dir --disable-pip-version-check uv \
- && /opt/facetwin/bin/uv pip install --quiet --python /opt/facetwin/bin/python --constraint constraints.txt \
-      ${TORCH_INDEX_URL:+--index-url ${TORCH_INDEX_URL}} torch torchvision \
- && /opt/facetwin/bin/uv pip install --quiet --python /opt/facetwin/bin/python --constraint constraints.txt ".${EXTRAS}" \
- && /opt/facetwin/bin/uv pip uninstall --quiet --python /opt/facetwin/bin/python uv
+RUN /opt/tools/bin/uv pip install --quiet --python /opt/facetwin/bin/python --no-deps --target /opt/code .
 
 FROM ${PYTHON_IMAGE}
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin facetwin \
  && install -d -o facetwin -g facetwin -m 0700 /data
-COPY --from=build /opt/facetwin /opt/facetwin
-ENV PATH=/opt/facetwin/bin:$PATH \
+COPY --from=requirements /opt/facetwin /opt/facetwin
+COPY --from=code /opt/code /opt/code
+ENV PATH=/opt/code/bin:/opt/facetwin/bin:$PATH \
+    PYTHONPATH=/opt/code \
     PYTHONUNBUFFERED=1 \
     FACETWIN_HOST=0.0.0.0 \
     FACETWIN_PORT=8000 \

@@ -1,57 +1,26 @@
 """Enrolls the photos of a folder or archive through a running service. An interrupted run can be resumed."""
 
 import json
-import lzma
-import tarfile
 import time
-import zipfile
-import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from functools import partial
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final, TextIO
 
 from app.client import ApiError, Facetwin
 from app.names import InvalidName, clean_identity
+from app.photo_files import ARCHIVE_ERRORS, BulkEnrollmentError, PhotoFile, printable
 
-MAX_ATTEMPTS: Final = 8  # per photo, while the service answers 429
-# Problems of one photo or name: the photo is rejected and the run continues. Any other problem ends the run.
-PHOTO_PROBLEMS: Final = (
-    "malformed_request",
-    "empty_image",
-    "corrupt_image",
-    "image_too_large",
-    "unsupported_image",
-    "photo_too_expensive",
-    "no_face_found",
-    "several_faces",
-    "low_quality",
-)
+MAX_ATTEMPTS: Final = 8  # per photo, while the service is overloaded or its gallery cannot be used
+MAX_FAILURES: Final = 10  # photos in a row for which the service failed; then the service is at fault, and the run ends
+TRY_AGAIN: Final = (429, 503, 504)
+# Statuses that are about one photo or name: it is rejected and the run continues. Others end the run.
+PHOTO_PROBLEMS: Final = (400, 413, 415, 422)
 REPORT_START: Final = b'{"photo": '
-# What zipfile and tarfile raise on archives that are damaged, encrypted or compressed in an unknown way.
-ARCHIVE_ERRORS: Final = (
-    OSError,
-    EOFError,
-    RuntimeError,
-    ValueError,
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-)
-
-
-class BulkEnrollmentError(Exception):
-    """The folder, archive or report cannot be used."""
-
-
-class UnreadablePhoto(Exception):
-    """One file of a folder or archive cannot be read. The message says why."""
 
 
 class Status(StrEnum):
@@ -60,16 +29,8 @@ class Status(StrEnum):
     ENROLLED = "enrolled"
     DUPLICATE = "duplicate"  # a photo with the same bytes was enrolled before
     REJECTED = "rejected"
+    FAILED = "failed"  # the service or the disk failed; the next run tries the photo again
     DONE = "done before"  # by an earlier run; never written to the report
-
-
-@dataclass(frozen=True)
-class PhotoFile:
-    """One file in a folder or archive."""
-
-    path: str  # relative to the folder or archive
-    identity: str  # the first folder in its path; empty for a file at the top level
-    read: Callable[[], bytes]  # raises UnreadablePhoto
 
 
 @dataclass(frozen=True)
@@ -86,94 +47,85 @@ class Outcome:
     warnings: tuple[str, ...] = ()
 
 
-@contextmanager
-def open_photos(path: Path) -> Iterator[list[PhotoFile]]:
-    """Lists the files of a folder, .zip or .tar by path, without hidden ones.
-
-    An archive may have one folder around everything, as archivers make it; that one is no person.
-
-    Raises BulkEnrollmentError if `path` is neither a folder nor a readable archive.
-    """
-    files: dict[str, Callable[[], bytes]]
-    with ExitStack() as stack:
-        try:
-            if path.is_dir():
-                files = {
-                    file.relative_to(path).as_posix(): file.read_bytes for file in path.rglob("*") if file.is_file()
-                }
-            elif zipfile.is_zipfile(path):
-                archive = stack.enter_context(zipfile.ZipFile(path))
-                files = {each.filename: partial(archive.read, each) for each in archive.infolist() if not each.is_dir()}
-            elif tarfile.is_tarfile(path):
-                tar = stack.enter_context(tarfile.open(path))
-                files = {each.name: partial(_extract, tar, each) for each in tar.getmembers() if each.isfile()}
-            else:
-                raise BulkEnrollmentError(f"{path} is neither a folder nor a .zip or .tar archive of NAME/photo.jpg.")
-        except ARCHIVE_ERRORS as error:
-            raise BulkEnrollmentError(f"{path} cannot be read: {error}. Is it damaged?") from error
-        wrapper = 0 if path.is_dir() else _wrapper_depth(files)
-        visible = sorted(name for name in files if not _is_hidden(PurePosixPath(name)))
-        yield [PhotoFile(name, _first_folder(name, wrapper), partial(_read, files[name])) for name in visible]
-
-
 def enroll_photos(
     service: Facetwin, photos: Sequence[PhotoFile], report: Path, gallery: str, min_quality: float, concurrency: int
 ) -> Generator[Outcome, None, None]:
     """Sends the photos that `report` does not list yet, `concurrency` at a time, and appends one line for each.
 
-    Yields the outcome of every photo, in order. Raises ApiError if the service is unreachable or refuses all photos;
-    photos answered until then are in the report. Raises BulkEnrollmentError if the report is unusable. A bad name and
-    an unreadable photo are outcomes, and the run goes on.
+    Yields the outcome of every photo, in order. A photo or name that cannot be used is reported, and the run continues.
+    Raises ApiError if the service is unreachable, refuses all photos or fails for many in a row; photos answered until
+    then are in the report. Raises BulkEnrollmentError if the report is unusable.
     """
-    earlier = [each for each in _read_report(report) if each.gallery == gallery]
+    earlier = [each for each in _read_report(report) if each.gallery == gallery and each.status is not Status.FAILED]
     done = {(each.photo, each.digest) for each in earlier}
     first = {each.digest: each for each in reversed(earlier)}  # the first photo with these bytes
     options = {"gallery": gallery, "if_exists": "add", "min_quality": min_quality}
+    failures = 0  # in a row
     with _open_report(report) as lines, ThreadPoolExecutor(concurrency) as pool:
         for start in range(0, len(photos), concurrency):
             pending: list[Outcome | Future[Outcome]] = []
             for photo in photos[start : start + concurrency]:
-                outcome, content = _examine(photo, gallery)
-                digest = outcome.digest
-                if (photo.path, digest) in done:
+                outcome, content = _prepare(photo, gallery)
+                if outcome.status is not Status.ENROLLED:
+                    known = (outcome.photo, outcome.digest) in done and outcome.status is Status.REJECTED
+                    pending.append(replace(outcome, status=Status.DONE) if known else outcome)
+                elif (photo.path, outcome.digest) in done:
                     pending.append(replace(outcome, status=Status.DONE))
-                elif outcome.status is Status.REJECTED:
-                    pending.append(outcome)
-                elif digest in first:
-                    pending.append(_duplicate(outcome, first[digest]))
+                elif outcome.digest in first:
+                    pending.append(_duplicate(outcome, first[outcome.digest]))
                 else:
-                    first[digest] = outcome
+                    first[outcome.digest] = outcome
                     pending.append(pool.submit(_enroll, service, outcome, content, options))
             failure: ApiError | None = None
             for each in pending:
                 try:
                     result = each.result() if isinstance(each, Future) else each
+                except ServiceFailed as error:
+                    failures += 1
+                    failure = failure or (error.cause if failures >= MAX_FAILURES else None)
+                    result = error.outcome
                 except ApiError as error:
                     failure = failure or error
                     continue
+                else:
+                    failures = 0 if isinstance(each, Future) else failures
                 if result.status is not Status.DONE:
-                    lines.write(_format_outcome(result) + "\n")
+                    lines.write(_format_outcome(result))
                     lines.flush()
                 yield result
             if failure is not None:
                 raise failure
 
 
-def _examine(photo: PhotoFile, gallery: str) -> tuple[Outcome, bytes]:
-    """Reads a photo. The outcome is REJECTED if it cannot be read or has no usable name, otherwise still open."""
-    outcome = Outcome(photo.path, gallery, photo.identity, "", Status.REJECTED)
+class ServiceFailed(Exception):
+    """The service failed for one photo."""
+
+    def __init__(self, outcome: Outcome, cause: ApiError) -> None:
+        self.outcome, self.cause = outcome, cause
+        super().__init__(str(cause))
+
+
+def _prepare(photo: PhotoFile, gallery: str) -> tuple[Outcome, bytes]:
+    """Reads a photo and checks its person's name. The outcome is `enrolled` if both can be sent."""
+    outcome = Outcome(photo.path, gallery, photo.identity, "", Status.ENROLLED)
     try:
         content = photo.read()
-    except UnreadablePhoto as error:
-        return replace(outcome, detail=f"cannot be read: {error}"), b""
+    except ARCHIVE_ERRORS as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return replace(outcome, status=Status.FAILED, detail=printable(f"cannot be read: {reason}")), b""
     outcome = replace(outcome, digest=sha256(content).hexdigest())
     if not photo.identity:
-        return replace(outcome, detail="is not in a folder named after a person"), content
+        return replace(outcome, status=Status.REJECTED, detail="is not in a folder named after a person"), content
     try:
-        identity = clean_identity(photo.identity)
+        return replace(outcome, identity=clean_identity(photo.identity)), content
     except InvalidName as error:
-        return replace(outcome, detail=f"the name of its folder {error}"), content
-    return replace(outcome, identity=identity, status=Status.ENROLLED), content
+        return replace(outcome, status=Status.REJECTED, detail=f"the name of its folder {error}"), content
+
+
+def _format_outcome(outcome: Outcome) -> str:
+    # Names of files that are no text are escaped. JSON's escapes can say them, UTF-8 cannot.
+    line = json.dumps(asdict(outcome), ensure_ascii=False)
+    return (line if printable(line) == line else json.dumps(asdict(outcome))) + "\n"
 
 
 def _duplicate(outcome: Outcome, earlier: Outcome) -> Outcome:
@@ -191,12 +143,15 @@ def _enroll(service: Facetwin, outcome: Outcome, content: bytes, options: dict[s
         try:
             answer = service.enroll(outcome.identity, content, key=key, **options)
         except ApiError as error:
-            if error.status == 429 and attempts_left:
+            if error.status in TRY_AGAIN and error.code != "not_ready" and attempts_left:
                 time.sleep(error.retry_after or 1.0)
                 continue
             if error.code == "idempotency_key_reused":  # an earlier run enrolled it with other options
                 return replace(outcome, status=Status.DONE)
-            if error.code not in PHOTO_PROBLEMS:
+            if error.status >= 500 or error.status == 408:  # 408: the photo did not arrive in time
+                failed = replace(outcome, status=Status.FAILED, detail=str(error))
+                raise ServiceFailed(failed, error) from error
+            if error.status not in PHOTO_PROBLEMS:
                 raise
             return replace(outcome, status=Status.REJECTED, detail=str(error))
         warnings = tuple(f"{each['code']}: {each['message']}" for each in answer["warnings"])
@@ -223,16 +178,6 @@ def _read_report(report: Path) -> list[Outcome]:
     return outcomes
 
 
-def _format_outcome(outcome: Outcome) -> str:
-    """Formats a line of the report. A file's name that is not UTF-8 is written with escapes."""
-    line = json.dumps(asdict(outcome), ensure_ascii=False)
-    try:
-        line.encode()
-    except UnicodeEncodeError:
-        line = json.dumps(asdict(outcome))
-    return line
-
-
 def _parse_outcome(line: str) -> Outcome:
     fields = json.loads(line)
     return Outcome(**{**fields, "status": Status(fields["status"]), "warnings": ()})
@@ -246,30 +191,3 @@ def _open_report(report: Path) -> Iterator[TextIO]:
         raise BulkEnrollmentError(f"The report {report} cannot be written: {error.strerror}.") from error
     with lines:
         yield lines
-
-
-def _wrapper_depth(names: Iterable[str]) -> int:
-    """Returns 1 if one folder is around everything in an archive, otherwise 0."""
-    paths = [path for path in map(PurePosixPath, names) if not _is_hidden(path)]
-    return int(len({path.parts[0] for path in paths}) == 1 and any(len(path.parts) > 2 for path in paths))
-
-
-def _first_folder(name: str, skipped: int) -> str:
-    folders = PurePosixPath(name).parts[skipped:-1]
-    return folders[0] if folders else ""
-
-
-def _read(read: Callable[[], bytes]) -> bytes:
-    try:
-        return read()
-    except ARCHIVE_ERRORS as error:
-        raise UnreadablePhoto(type(error).__name__) from error
-
-
-def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    file = archive.extractfile(member)
-    return file.read() if file else b""
-
-
-def _is_hidden(path: PurePosixPath) -> bool:
-    return any(part.startswith((".", "__MACOSX")) for part in path.parts)

@@ -18,8 +18,13 @@ FacetwinError
  ├─ RateLimited           the caller has sent too many requests
  ├─ DeadlineExceeded      admitted, but not finished in time
  ├─ NotReady              the service runs but must refuse requests
- └─ GalleryUnavailable    the gallery's database cannot be reached
+ └─ GalleryUnavailable    the gallery's database cannot be used, or does not answer in time
 """
+
+UNKNOWN_OUTCOME = (
+    "If the request was a change, it may or may not have been stored: look, or send an enrollment again with the same "
+    "Idempotency-Key."
+)
 
 
 class FacetwinError(Exception):
@@ -148,7 +153,14 @@ class NotReady(FacetwinError):
 
 
 class GalleryUnavailable(FacetwinError):
+    """`stored` is False if the request changed nothing, None if nobody knows. `retry_after` is in seconds."""
+
     code = "gallery_unavailable"
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"The gallery's database cannot be reached: {reason}. Nothing was stored. Try again.")
+    def __init__(self, *, stored: bool | None, retry_after: int = 5) -> None:
+        self.retry_after = retry_after
+        outcome = "Nothing was stored." if stored is False else UNKNOWN_OUTCOME
+        super().__init__(
+            f"The gallery cannot be used at present: its database is locked, full, read-only, damaged, or does not "
+            f"answer. {outcome} Try again in {retry_after} s. The service's log has the reason."
+        )

@@ -26,17 +26,20 @@ from app.api.rate_limits import RateLimitMiddleware, RateLimits
 from app.api.request_bounds import BodyLimits, RequestBoundsMiddleware
 from app.api.security_headers import SecurityHeadersMiddleware
 from app.api.target import TargetMiddleware
+from app.cores import count_cores
 from app.gallery import open_gallery
+from app.gallery.base import Gallery
+from app.gallery.guarded import GuardedGallery
 from app.inference.admission import Admission
 from app.inference.decoding.pool import DecoderPool
-from app.inference.encoder import limit_torch_threads, resolve_device
+from app.inference.encoder import limit_torch_threads
 from app.inference.memory import keep_freed_memory, return_memory_regularly
+from app.inference.networks import load_networks
 from app.inference.workers import Workers
 from app.metrics import Metrics
-from app.settings import Settings, count_cores, load_settings
+from app.settings import Settings, load_settings
 from app.verification.service import FaceService, Hardware
-from model.detector.factory import open_detector
-from model.encoder.bundle import MAX_CPU_BATCH, TIMED_BATCHES, Bundle, find_bundle, load_bundle
+from model.encoder.bundle import MAX_CPU_BATCH, TIMED_BATCHES, Bundle, find_bundle
 from model.errors import NoFaceFound
 from model.pipeline import PhotoReader
 from model.runtime.processor import instruction_set, processor_name
@@ -71,19 +74,17 @@ async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterato
     Raises BundleError, GalleryError or ValueError if a setting names something unusable.
     """
     keep_freed_memory()
-    device = resolve_device(settings.device)
     limit_torch_threads(count_cores(), settings.threads_or_default * settings.workers)
-    bundle = await asyncio.to_thread(
-        load_bundle, find_bundle(settings.bundle), device, settings.precision, settings.engine
+    networks = await asyncio.to_thread(
+        load_networks, settings.device, find_bundle(settings.bundle), settings.precision, settings.engine
     )
-    metadata = bundle.metadata
-    detector = await asyncio.to_thread(open_detector, device, settings.engine)
+    device, bundle, metadata = networks.device, networks.bundle, networks.bundle.metadata
     # The gallery comes before the workers: if it cannot be opened, no thread keeps the process alive.
-    gallery = await open_gallery(settings.gallery_url)
+    gallery = await open_gallery(settings.gallery_url, settings.gallery_limits)
     decoders = DecoderPool(settings.threads_or_default, settings.max_decode_s, settings.max_decode_bytes)
     try:
         template, limits = metadata.template_array, settings.image_limits
-        reader = PhotoReader(detector, template, metadata.crop_size, limits, decode=decoders.decode)
+        reader = PhotoReader(networks.detector, template, metadata.crop_size, limits, decode=decoders.decode)
         workers = Workers(
             bundle,
             settings.threads_or_default,
@@ -94,7 +95,9 @@ async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterato
             not_ready = await asyncio.to_thread(_check_and_warm_up, bundle, reader)
             encoder = () if not_ready else bundle.serving.choices
             hardware = Hardware(device, processor_name(), instruction_set(), encoder, reader.detector.choices)
-            service = FaceService(reader, gallery, workers, metadata, time.perf_counter, hardware)
+            service = FaceService(
+                reader, guard_gallery(gallery, settings), workers, metadata, time.perf_counter, hardware
+            )
             metrics.set_bundle(metadata.name, metadata.version, metadata.encoder_id, reader.detector.name, device)
             metrics.set_network_seconds("encoder", hardware.encoder)
             metrics.set_network_seconds("detector", hardware.detector)
@@ -113,6 +116,12 @@ async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterato
     finally:
         decoders.close()
         await gallery.close()
+
+
+def guard_gallery(gallery: Gallery, settings: Settings) -> GuardedGallery:
+    """Returns the gallery with the time limits of the settings. Half of the requests in flight may wait for it."""
+    max_calls = max((settings.threads_or_default + settings.max_waiting) // 2, 1)
+    return GuardedGallery(gallery, max_calls, settings.gallery_limits.wait_s, settings.deadline_s)
 
 
 def _check_and_warm_up(bundle: Bundle, reader: PhotoReader) -> tuple[str, ...]:

@@ -10,7 +10,9 @@ from limits import parse_many
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.cores import count_cores
 from app.gallery import POSTGRES_PREFIX, SQLITE_PREFIX
+from app.gallery.base import GalleryLimits
 from model.encoder.bundle import Precision
 from model.images import MAX_PIXELS, ImageLimits
 from model.runtime.forms import Engine
@@ -44,6 +46,12 @@ class Settings(BaseSettings):
     )
     gallery_url: str = Field(
         "sqlite:///data/gallery.db", description="Where templates are stored: sqlite:///PATH or postgresql://..."
+    )
+    gallery_timeout_s: float = Field(
+        5.0, gt=0, le=300, description="Seconds to wait for a lock or a connection of the gallery; then 503."
+    )
+    gallery_connections: int = Field(
+        10, ge=2, le=1000, description="Connections to PostgreSQL per process; half of them are for searches."
     )
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
@@ -97,6 +105,11 @@ class Settings(BaseSettings):
     @property
     def image_limits(self) -> ImageLimits:
         return ImageLimits(self.max_image_bytes, self.max_image_pixels)
+
+    @property
+    def gallery_limits(self) -> GalleryLimits:
+        wait_s = min(self.gallery_timeout_s, self.deadline_s / 2)
+        return GalleryLimits(wait_s, self.gallery_connections, statement_s=self.deadline_s)
 
     @property
     def known_hosts(self) -> tuple[str, ...] | None:
@@ -164,11 +177,6 @@ class Settings(BaseSettings):
                 "FACETWIN_ALLOW_ANONYMOUS=true if a proxy in front of the service authenticates callers"
             )
         return self
-
-
-def count_cores() -> int:
-    """Returns the number of CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from app.settings import count_cores
+from app.cores import count_cores
 from model.detector.factory import open_detector
 from model.encoder.bundle import Bundle, Precision, find_bundle, load_bundle
 from model.images import Pixels, decode_image

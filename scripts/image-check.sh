@@ -8,7 +8,7 @@ set -eu
 PORT=${PORT:-8123}
 work=$(mktemp -d)
 trap 'cleanup' EXIT
-base=docker.io/library/python:3.11-slim-bookworm
+base=docker.io/library/python:3.11.13-slim-bookworm
 buildah="buildah --storage-driver vfs"
 
 cleanup() {
@@ -27,7 +27,8 @@ fi
 
 if docker info >/dev/null 2>&1; then
     docker build -t facetwin .
-    started=$(docker run -d -e FACETWIN_ALLOW_ANONYMOUS=true -p "127.0.0.1:$PORT:8000" facetwin)
+    docker run -i --rm facetwin sh -s <scripts/check-inside-image.sh
+    started=$(docker run -d --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges:true -e FACETWIN_ALLOW_ANONYMOUS=true -p "127.0.0.1:$PORT:8000" facetwin)
 else
     echo "No container engine is running. Building with buildah on a substitute for $base."
     command -v buildah podman debootstrap >/dev/null || { echo "Missing tools. Run: apt-get install buildah podman debootstrap" >&2; exit 1; }
@@ -42,7 +43,7 @@ else
     $buildah bud --isolation chroot --network host --pull-never -v /etc/ssl/certs:/etc/ssl/certs:ro \
         --build-arg TORCH_INDEX_URL= -t facetwin .
     container=$($buildah from --pull-never facetwin)
-    $buildah run --isolation chroot "$container" -- sh -c 'id -un; test "$(id -u)" = 10001; ! test -e /src; ! python3 -c "import training" 2>/dev/null'
+    $buildah run --isolation chroot "$container" -- sh -s <scripts/check-inside-image.sh
     $buildah run --isolation chroot "$container" -- env FACETWIN_HOST=127.0.0.1 FACETWIN_PORT="$PORT" facetwin serve >"$work/log" 2>&1 &
     server=$!
 fi

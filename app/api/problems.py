@@ -14,7 +14,6 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from app.errors import FacetwinError, GalleryUnavailable, MalformedRequest, Overloaded, RequestTimeout, Unauthorized
-from app.gallery.base import GalleryError
 from model.calibration import TargetUnsupported
 from model.errors import PhotoError
 
@@ -91,11 +90,6 @@ def install_problem_handlers(app: FastAPI) -> None:
     async def handle_known_error(request: Request, error: KnownError) -> JSONResponse:
         return known_error_response(request.scope, error)
 
-    @app.exception_handler(GalleryError)
-    async def handle_gallery_error(request: Request, error: GalleryError) -> JSONResponse:
-        log.error("gallery_unavailable", extra={"reason": str(error)})
-        return await handle_known_error(request, GalleryUnavailable("see the service's log"))
-
     @app.exception_handler(RequestValidationError)
     async def handle_invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
         malformed = MalformedRequest(field_errors(error.errors()))
@@ -117,7 +111,7 @@ def known_error_response(scope: Scope, error: KnownError) -> JSONResponse:
         extra["field"] = error.field
     if isinstance(error, MalformedRequest):
         extra["errors"] = error.errors
-    if isinstance(error, Overloaded):
+    if isinstance(error, Overloaded | GalleryUnavailable):
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"

@@ -1,8 +1,18 @@
 """Request bodies of the API, as OpenAPI shows them."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from app.api.bodies import JsonObject, Photo
 from app.gallery.base import DEFAULT_GALLERY, IfExists
@@ -25,6 +35,13 @@ IMAGE = "A photo: JPEG, PNG, WebP, BMP, TIFF, GIF or HEIC."
 SELECTION = "Which face to use if the photo shows several: the largest, the most central, or refuse the photo (single)."
 
 
+def _in_the_future(value: datetime) -> datetime:
+    if value <= datetime.now(UTC):
+        raise ValueError("is in the past; send a time in the future")
+    return value
+
+
+ConsentRef = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1)]
 Metadata = Annotated[JsonObject, AfterValidator(check_metadata)]
 
 
@@ -50,6 +67,15 @@ class EnrollRequest(_Request):
     )
     if_exists: IfExists = Field(IfExists.REJECT, description="reject (409), add a template, or replace them all.")
     face_selection: FaceSelection = Field(FaceSelection.LARGEST, description=SELECTION)
+    expires_at: Annotated[AwareDatetime, AfterValidator(_in_the_future)] | None = Field(
+        None,
+        description="When the template expires, with a time zone. From then on it is never matched; "
+        "`facetwin gallery purge` deletes it.",
+        examples=["2030-01-31T00:00:00Z"],
+    )
+    consent_ref: ConsentRef | None = Field(
+        None, description="Where the person's consent is recorded, in your words.", examples=["form 2026-117"]
+    )
     min_quality: float = Field(
         0.0, ge=0, le=1, allow_inf_nan=False, description="Refuse a photo of lower quality (422 low_quality)."
     )

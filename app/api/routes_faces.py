@@ -87,6 +87,8 @@ async def enroll(
         if_exists=body.if_exists,
         selection=body.face_selection,
         min_quality=body.min_quality,
+        expires_at=body.expires_at,
+        consent_ref=body.consent_ref,
         key=None if idempotency_key is None else IdempotencyKey(idempotency_key, _request_digest(body)),
     )
     return _with_timings(request, result)
@@ -143,5 +145,7 @@ def _with_timings(request: Request, result: Result) -> Result:
 
 def _request_digest(body: EnrollRequest) -> str:
     """SHA-256 of an enrollment, to recognize it when it is sent again; it reveals nothing of the content."""
-    fields = body.model_dump_json(exclude={"image"})
+    # Fields added later are left out while unused: the digests of earlier versions stay valid.
+    unused = {name for name in ("expires_at", "consent_ref") if getattr(body, name) is None}
+    fields = body.model_dump_json(exclude={"image", *unused})
     return sha256(fields.encode() + sha256(body.image).digest()).hexdigest()

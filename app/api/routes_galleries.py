@@ -10,7 +10,8 @@ from app.api.dependencies import Service, authorize
 from app.api.problems import problem_responses
 from app.api.requests import EditRequest, GalleryName, IdentityName, MergeRequest, Text
 from app.errors import MalformedRequest
-from app.gallery.base import DEFAULT_GALLERY, DeletionReceipt, GallerySummary, Identity, IdentityPage
+from app.gallery.base import DEFAULT_GALLERY, DeletionReceipt, Erasure, GallerySummary, Identity, IdentityPage
+from app.verification.service import FaceService
 
 router = APIRouter(tags=["galleries"], dependencies=[Depends(authorize)])
 
@@ -33,6 +34,20 @@ InGallery = Annotated[GalleryName, Query(description="Name of the gallery.")]
 @dataclass(frozen=True)
 class GalleryList:
     galleries: tuple[GallerySummary, ...]
+
+
+@dataclass(frozen=True)
+class DeletionAnswer(DeletionReceipt):
+    """The receipt, and what is left in the database's files."""
+
+    erasure: Erasure
+
+
+@dataclass(frozen=True)
+class EditedIdentity(Identity):
+    """The identity after a change, and what is left of its old name and metadata in the database's files."""
+
+    erasure: Erasure
 
 
 @router.get(
@@ -69,8 +84,8 @@ async def edit_identity(
     identity: IdentityName,
     body: Annotated[EditRequest, Depends(body_parser(EditRequest))],
     gallery: InGallery = DEFAULT_GALLERY,
-) -> Identity:
-    return await service.gallery.edit_identity(gallery, identity, body.identity, body.metadata)
+) -> EditedIdentity:
+    return _edited(service, await service.gallery.edit_identity(gallery, identity, body.identity, body.metadata))
 
 
 @router.post(
@@ -84,10 +99,10 @@ async def merge_identity(
     identity: IdentityName,
     body: Annotated[MergeRequest, Depends(body_parser(MergeRequest))],
     gallery: InGallery = DEFAULT_GALLERY,
-) -> Identity:
+) -> EditedIdentity:
     if body.into == identity:
         raise MalformedRequest([{"field": "into", "message": "is the same identity; name another one"}])
-    return await service.gallery.merge_identity(gallery, identity, body.into)
+    return _edited(service, await service.gallery.merge_identity(gallery, identity, body.into))
 
 
 @router.delete(
@@ -97,8 +112,8 @@ async def merge_identity(
 )
 async def delete_identity(
     service: Service, identity: IdentityName, gallery: InGallery = DEFAULT_GALLERY
-) -> DeletionReceipt:
-    return await service.gallery.delete_identity(gallery, identity)
+) -> DeletionAnswer:
+    return _deleted(service, await service.gallery.delete_identity(gallery, identity))
 
 
 @router.delete(
@@ -108,8 +123,8 @@ async def delete_identity(
 )
 async def delete_template(
     service: Service, identity: IdentityName, template_id: Text, gallery: InGallery = DEFAULT_GALLERY
-) -> DeletionReceipt:
-    return await service.gallery.delete_template(gallery, identity, template_id)
+) -> DeletionAnswer:
+    return _deleted(service, await service.gallery.delete_template(gallery, identity, template_id))
 
 
 @router.get("/galleries", summary="All galleries", responses=problem_responses(*COMMON_CODES))
@@ -122,5 +137,13 @@ async def list_galleries(service: Service) -> GalleryList:
     summary="Delete a gallery with all its identities, permanently",
     responses=problem_responses(*COMMON_CODES, "unknown_gallery"),
 )
-async def delete_gallery(service: Service, gallery: GalleryName) -> DeletionReceipt:
-    return await service.gallery.delete_gallery(gallery)
+async def delete_gallery(service: Service, gallery: GalleryName) -> DeletionAnswer:
+    return _deleted(service, await service.gallery.delete_gallery(gallery))
+
+
+def _deleted(service: FaceService, receipt: DeletionReceipt) -> DeletionAnswer:
+    return DeletionAnswer(**vars(receipt), erasure=service.gallery.erasure())
+
+
+def _edited(service: FaceService, identity: Identity) -> EditedIdentity:
+    return EditedIdentity(**vars(identity), erasure=service.gallery.erasure())

@@ -34,6 +34,9 @@ async def healthz() -> Health:
 )
 async def readyz(request: Request, response: Response) -> Health:
     reasons = tuple(request.app.state.not_ready)
+    if not reasons:
+        problem = await request.app.state.service.gallery.problem()
+        reasons = (problem,) if problem else ()
     if reasons:
         response.status_code = 503
         return Health("not ready", reasons)

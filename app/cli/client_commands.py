@@ -41,25 +41,28 @@ def enroll_all(
     ],
     gallery: GalleryOption = "default",
     min_quality: Annotated[float, typer.Option(help="Reject photos of lower quality (0 to 1).")] = 0.0,
+    strip: Annotated[
+        int | None, typer.Option(min=0, help="Leave out this many folders before the one named after the person.")
+    ] = None,
     at_once: Annotated[int, typer.Option(min=1, help="Number of photos sent at the same time.")] = 4,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Enroll everybody in a folder or archive. The name of a photo's folder is the name of the person."""
+    """Enroll everybody in a folder or archive. The name of a photo's first folder is the name of the person."""
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress
 
-    from app.bulk_enrollment import Status, enroll_photos, open_photos
+    from app.bulk_enrollment import Status, enroll_photos
+    from app.photo_files import open_photos, printable
 
     progress = Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=Console(stderr=True))
     counts: Counter[Status] = Counter()
-    with _connect(url) as service, open_photos(photos) as files, progress:
+    with _connect(url) as service, open_photos(photos, strip) as files, progress:
         outcomes = enroll_photos(service, files, report, gallery, min_quality, at_once)
         for outcome in progress.track(outcomes, total=len(files), description="Photos"):
             counts[outcome.status] += 1
             for line in (outcome.detail, *outcome.warnings):
                 if line:
-                    name = outcome.photo.encode(errors="backslashreplace").decode()  # it may not be UTF-8
-                    progress.console.print(f"{name}: {line}", markup=False, highlight=False)
+                    progress.console.print(f"{printable(outcome.photo)}: {line}", markup=False, highlight=False)
     summary = ", ".join(f"{counts[status]:,} {status}" for status in Status if counts[status])
     typer.echo(f"{summary or 'No photos found'}. Details: {report}")
 
@@ -97,8 +100,8 @@ def delete_identity(identity: str, gallery: GalleryOption = "default", url: Url 
 
 @contextmanager
 def _connect(url: str) -> "Iterator[Facetwin]":
-    from app.bulk_enrollment import BulkEnrollmentError
     from app.client import ApiError, Facetwin
+    from app.photo_files import BulkEnrollmentError
 
     with (
         fail_on(ApiError, BulkEnrollmentError, OSError),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -12,8 +13,10 @@ from app.cli.configuration import read_settings
 from app.cli.output import fail, fail_on
 
 if TYPE_CHECKING:
-    from app.gallery.base import Gallery
+    from app.gallery.base import DeletionReceipt, Gallery
+    from app.gallery.export_import import ImportResult
 
+SHOWN_LINES: Final = 20  # of an import's refused lines
 gallery_cli: Final = typer.Typer(no_args_is_help=True, help="Export, import or check a gallery without a service.")
 
 
@@ -33,10 +36,17 @@ def export_gallery(
 def import_gallery(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Output of `facetwin gallery export`.")],
 ) -> None:
-    """Add the templates of an exported file to FACETWIN_GALLERY_URL. Templates already there are skipped."""
-    with _readable_errors(), file.open(encoding="utf-8") as lines:
-        new, total = asyncio.run(_import(lines))
-    typer.echo(f"{total:,} templates read, {new:,} of them new.")
+    """Add the templates of an exported file to FACETWIN_GALLERY_URL. Templates already there are skipped.
+
+    Lines that cannot be stored are named and skipped; the status is then 1.
+    """
+    # Bytes that are not UTF-8 become half surrogate pairs, so that only their line is refused.
+    with _readable_errors(), file.open(encoding="utf-8", errors="surrogateescape") as lines:
+        result = asyncio.run(_import(lines))
+    typer.echo(f"{result.total:,} templates read, {result.new:,} of them new.")
+    if result.refused:
+        shown = [*result.refused[:SHOWN_LINES], f"{len(result.refused):,} lines were refused; the others were added."]
+        fail("\n".join(shown))
 
 
 @gallery_cli.command("check")
@@ -48,6 +58,42 @@ def check_gallery() -> None:
         fail("\n".join(problems))
 
 
+@gallery_cli.command("erase")
+def erase_remains() -> None:
+    """Remove what deletions left in the files of FACETWIN_GALLERY_URL. PostgreSQL rewrites its tables for that."""
+    with _readable_errors():
+        typer.echo(asyncio.run(_erase()))
+
+
+@gallery_cli.command("purge")
+def purge_expired(
+    yes: Annotated[bool, typer.Option("--yes", help="Delete. Without it, only say what would be deleted.")] = False,
+) -> None:
+    """Delete the expired templates of FACETWIN_GALLERY_URL, and people who have no others."""
+    with _readable_errors():
+        receipts, erasure = asyncio.run(_purge(dry_run=not yes))
+    for each in receipts:
+        verb = "deleted" if yes else "would be deleted"
+        typer.echo(
+            f"{each.gallery}: {len(each.template_ids):,} templates and {len(each.identities):,} identities {verb}"
+        )
+    if not receipts:
+        typer.echo("No template has expired.")
+    else:
+        typer.echo(erasure if yes else "Nothing was deleted. Run it again with --yes to delete them.")
+
+
+async def _purge(*, dry_run: bool) -> "tuple[tuple[DeletionReceipt, ...], str]":
+    async with _open_store() as store:
+        receipts = await store.purge(datetime.now(UTC), dry_run=dry_run)
+        return receipts, store.erasure().detail
+
+
+async def _erase() -> str:
+    async with _open_store() as store:
+        return (await store.erase_remains()).detail
+
+
 async def _export(gallery: str | None) -> None:
     from app.gallery.export_import import export_lines
 
@@ -56,7 +102,7 @@ async def _export(gallery: str | None) -> None:
             typer.echo(line)
 
 
-async def _import(lines: Iterable[str]) -> tuple[int, int]:
+async def _import(lines: Iterable[str]) -> "ImportResult":
     from app.gallery.export_import import import_lines
 
     async with _open_store() as store:

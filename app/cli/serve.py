@@ -1,23 +1,24 @@
 """`facetwin serve`."""
 
-import asyncio
 import logging
 import os
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from app.cli.configuration import read_settings
-from app.cli.output import fail, fail_on
+from app.cli.output import fail
 
 if TYPE_CHECKING:
     from app.main import Components
     from app.metrics import Metrics
     from app.settings import Settings
+
+Application = Callable[..., Any]  # ASGI
+HEALTHCHECK_S: Final = 60  # a process that answers its parent later than this is replaced; loading torch can take long
 
 
 def serve(
@@ -55,24 +56,19 @@ def server_options(settings: "Settings") -> dict[str, Any]:
     }
 
 
+def worker_app() -> Application:
+    """The application of one of several processes. Says why if it cannot start."""
+    app, failures = _app_that_records_failures(read_settings())
+    # uvicorn logs the traceback of a failed start; for these errors the message is enough.
+    logging.getLogger("uvicorn.error").addFilter(lambda _: not failures)
+    return app
+
+
 def _serve_in_this_process(settings: "Settings", options: dict[str, Any]) -> None:
     import uvicorn
 
-    from app.main import build_components, create_app
-
-    failures: list[Exception] = []
-
-    @asynccontextmanager
-    async def record_failures(settings: "Settings", metrics: "Metrics") -> "AsyncIterator[Components]":
-        try:
-            async with build_components(settings, metrics) as components:
-                yield components
-        except _start_errors() as error:
-            failures.append(error)
-            raise
-
-    server = uvicorn.Server(uvicorn.Config(create_app(settings, record_failures), **options))
-    # uvicorn logs the traceback of a failed start; for these errors the message below is enough.
+    app, failures = _app_that_records_failures(settings)
+    server = uvicorn.Server(uvicorn.Config(app, **options))
     logging.getLogger("uvicorn.error").addFilter(lambda _: not failures)
     try:
         server.run()
@@ -81,40 +77,55 @@ def _serve_in_this_process(settings: "Settings", options: dict[str, Any]) -> Non
     except SystemExit:
         if not failures:
             raise
-    if failures:
-        fail(str(failures[0]))
-    if not server.started:
-        sys.exit(3)
+    if failures or not server.started:
+        fail("The service did not start.")
 
 
 def _serve_in_processes(settings: "Settings", overrides: dict[str, Any], options: dict[str, Any]) -> None:
     import uvicorn
 
+    from app.cli.supervisor import Supervisor
     from app.metrics import MULTIPROCESS_FOLDER
     from app.settings import PREFIX
 
-    # uvicorn restarts a process that fails to start, without end. So start once here and stop on an error.
-    with fail_on(*_start_errors()):
-        asyncio.run(_start_and_stop(settings))
     # The worker processes read the environment.
     os.environ |= {f"{PREFIX}{name.upper()}": str(value) for name, value in overrides.items()}
     with TemporaryDirectory(prefix="facetwin-metrics-") as folder:
         os.environ[MULTIPROCESS_FOLDER] = folder
-        uvicorn.run("app.main:create_app", factory=True, workers=settings.workers, **options)
+        config = uvicorn.Config(
+            "app.cli.serve:worker_app",
+            factory=True,
+            workers=settings.workers,
+            timeout_worker_healthcheck=HEALTHCHECK_S,
+            **options,
+        )
+        with config.bind_socket() as socket:
+            supervisor = Supervisor(config, [socket])
+            supervisor.run()
+    if supervisor.failed:
+        fail("The service did not start.")
 
 
-async def _start_and_stop(settings: "Settings") -> None:
-    from app.main import build_components
-    from app.metrics import Metrics
-
-    async with build_components(settings, Metrics()):
-        pass
-
-
-def _start_errors() -> tuple[type[Exception], ...]:
-    """The errors by which `build_components` reports an unusable setting."""
+def _app_that_records_failures(settings: "Settings") -> tuple[Application, list[Exception]]:
+    """The application, and a list that gets the error if a setting turns out to be unusable. The error is printed."""
     from app.errors import FacetwinError
     from app.gallery.base import GalleryError
+    from app.main import build_components, create_app
     from model.runtime.torchscript import BundleError
 
-    return BundleError, FacetwinError, GalleryError, ValueError
+    failures: list[Exception] = []
+
+    @asynccontextmanager
+    async def record_failures(settings: "Settings", metrics: "Metrics") -> "AsyncIterator[Components]":
+        started = False
+        try:
+            async with build_components(settings, metrics) as components:
+                started = True
+                yield components
+        except (BundleError, FacetwinError, GalleryError, ValueError) as error:
+            if not started:
+                failures.append(error)
+                typer.secho(str(error), fg="red", err=True)
+            raise
+
+    return create_app(settings, record_failures), failures

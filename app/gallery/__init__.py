@@ -3,23 +3,24 @@
 from pathlib import Path
 from typing import Final
 
-from app.gallery.base import Gallery
+from app.gallery.base import Gallery, GalleryLimits
 
 SQLITE_PREFIX: Final = "sqlite:///"
 POSTGRES_PREFIX: Final = "postgresql://"
 
 
-async def open_gallery(url: str) -> Gallery:
+async def open_gallery(url: str, limits: GalleryLimits | None = None) -> Gallery:
     """Opens sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE, and creates or migrates its tables.
 
     Raises GalleryError if the store cannot be opened, ValueError for any other kind of URL.
     """
+    limits = limits or GalleryLimits()
     if url.startswith(SQLITE_PREFIX):
         from app.gallery.sqlite.gallery import SqliteGallery
 
-        return await SqliteGallery.open(Path(url.removeprefix(SQLITE_PREFIX)))
+        return await SqliteGallery.open(Path(url.removeprefix(SQLITE_PREFIX)), limits)
     if url.startswith(POSTGRES_PREFIX):
         from app.gallery.postgres.gallery import PostgresGallery  # needs the extra `postgres`
 
-        return await PostgresGallery.open(url)
+        return await PostgresGallery.open(url, limits)
     raise ValueError(f"Unknown kind of gallery: {url.split(':')[0]}. Use {SQLITE_PREFIX} or {POSTGRES_PREFIX}.")

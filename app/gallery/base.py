@@ -14,7 +14,23 @@ DEFAULT_GALLERY: Final = "default"  # always exists, even while it is empty
 
 
 class GalleryError(Exception):
-    """The store is unusable: unreachable, damaged, read-only, or written by a newer version."""
+    """The store is unusable: unreachable, locked, full, damaged, read-only, or written by a newer version.
+
+    The call changed nothing.
+    """
+
+
+class OutcomeUnknown(GalleryError):
+    """The store failed while it stored the change. Only a look at the store can tell whether the change is there."""
+
+
+@dataclass(frozen=True)
+class GalleryLimits:
+    """How long and how often a store may be used at once."""
+
+    wait_s: float = 5.0  # for a lock, a free connection, or a new connection
+    connections: int = 10  # to PostgreSQL, per process; half of them are for searches
+    statement_s: float | None = None  # a statement in PostgreSQL may run that long; None means without end
 
 
 class IfExists(StrEnum):
@@ -45,6 +61,8 @@ class NewTemplate:
     quality: float  # 0..1
     metadata: Mapping[str, Any] | None = None  # of the identity; None keeps what it has
     key: IdempotencyKey | None = None
+    expires_at: datetime | None = None  # UTC
+    consent_ref: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +74,8 @@ class Template:
     detector: str
     quality: float
     created_at: datetime  # UTC
+    expires_at: Annotated[datetime | None, Field(description="From then on it is never matched.")] = None  # UTC
+    consent_ref: Annotated[str | None, Field(description="Where the person's consent is recorded.")] = None
 
 
 @dataclass(frozen=True)
@@ -130,11 +150,21 @@ class DeletionReceipt:
     erased_at: datetime  # UTC
 
 
+@dataclass(frozen=True)
+class Erasure:
+    """What is left of removed names, metadata and templates in the store's own files. Backups are not looked at."""
+
+    complete: Annotated[bool, Field(description="Nothing is left in the database's files and logs.")]
+    detail: Annotated[str, Field(description="What is left, if anything, and when it goes.")]
+
+
 class Gallery(Protocol):
     """A store of templates in named galleries.
 
     An acknowledged change survives a crash, and every process that shares the store sees it in its next answer. A
-    gallery holds templates of one encoder only; mixing raises EncoderMismatch.
+    gallery holds templates of one encoder only; mixing raises EncoderMismatch. Every method raises GalleryError if the
+    store is unusable, and OutcomeUnknown, a GalleryError, if it failed in the middle of storing. A method that is
+    cancelled before it has stored its change stores nothing; after that it returns as if it had not been cancelled.
     """
 
     async def enroll(self, new: NewTemplate, if_exists: IfExists) -> Template:
@@ -149,7 +179,7 @@ class Gallery(Protocol):
     ) -> SearchResult:
         """Returns the `top_k` identities most similar to the unit vector `vector` (D,), or only the identity `only`.
 
-        Raises UnknownGallery, EncoderMismatch.
+        Expired templates are neither found nor counted. Raises UnknownGallery, EncoderMismatch.
         """
         ...
 
@@ -196,6 +226,13 @@ class Gallery(Protocol):
         """Deletes everybody in a gallery. Raises UnknownGallery."""
         ...
 
+    async def purge(self, expired_by: datetime, *, dry_run: bool) -> tuple[DeletionReceipt, ...]:
+        """Deletes the templates that expired by then, and identities with their last one. Returns a receipt by gallery.
+
+        With `dry_run` it deletes nothing and returns what it would delete.
+        """
+        ...
+
     async def integrity_errors(self) -> tuple[str, ...]:
         """Reads the whole store and returns a sentence for each error in its structure."""
         ...
@@ -209,6 +246,18 @@ class Gallery(Protocol):
 
         An existing identity keeps its metadata. Raises EncoderMismatch.
         """
+        ...
+
+    def erasure(self) -> Erasure:
+        """What is left, in the files, of what this process's deletions, replacements and edits removed."""
+        ...
+
+    async def erase_remains(self) -> Erasure:
+        """Removes from the files what earlier changes of any process left there, as far as the database can."""
+        ...
+
+    async def check(self) -> None:
+        """Searches nothing and changes nothing, but reads and writes. Raises GalleryError if either is impossible."""
         ...
 
     async def close(self) -> None:

@@ -3,15 +3,17 @@
 import base64
 import json
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import asdict
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.gallery.base import Gallery, Template, TemplateRecord
+from app.json_text import InvalidJson, check_metadata, parse_json
+from app.names import InvalidName, check_text, clean_gallery, clean_identity
 
 BATCH_SIZE: Final = 500  # records per read, and per transaction of an import
 
@@ -30,17 +32,33 @@ async def export_lines(gallery: Gallery, only: str | None = None) -> AsyncIterat
             yield format_record(record)
 
 
-async def import_lines(gallery: Gallery, lines: Iterable[str]) -> tuple[int, int]:
-    """Adds the templates that are not in the store yet. Returns the numbers of new and of all templates.
+@dataclass(frozen=True)
+class ImportResult:
+    """What an import did. `refused` has a sentence for each line that is not a template that can be stored."""
 
-    Raises InvalidRecord, EncoderMismatch. Batches before the faulty one are kept; importing again adds nothing twice.
+    new: int
+    total: int
+    refused: tuple[str, ...]
+
+
+async def import_lines(gallery: Gallery, lines: Iterable[str]) -> ImportResult:
+    """Adds the templates that are not in the store yet. Lines that cannot be stored are refused and the rest is added.
+
+    Raises EncoderMismatch. Batches before the faulty one are kept; importing again adds nothing twice.
     """
     new = total = 0
+    refused: list[str] = []
     numbered = enumerate(lines, start=1)
-    while batch := [parse_record(line, number) for number, line in islice(numbered, BATCH_SIZE)]:
+    while some := list(islice(numbered, BATCH_SIZE)):
+        batch = []
+        for number, line in some:
+            try:
+                batch.append(parse_record(line, number))
+            except InvalidRecord as error:
+                refused.append(str(error))
         new += await gallery.import_records(batch)
-        total += len(batch)
-    return new, total
+        total += len(some)
+    return ImportResult(new, total, tuple(refused))
 
 
 async def find_integrity_errors(gallery: Gallery) -> list[str]:
@@ -66,14 +84,19 @@ async def find_integrity_errors(gallery: Gallery) -> list[str]:
 
 def format_record(record: TemplateRecord) -> str:
     """Formats a record as JSON: vectors as base64 of little-endian float32, times as ISO 8601 in UTC."""
-    template = {**asdict(record.template), "created_at": record.template.created_at.isoformat()}
+    expires_at = record.template.expires_at
+    times = {
+        "created_at": record.template.created_at.isoformat(),
+        "expires_at": None if expires_at is None else expires_at.isoformat(),
+    }
     return json.dumps(
         {
             "gallery": record.gallery,
             "identity": record.identity,
             "metadata": dict(record.metadata),
             "enrolled_at": record.enrolled_at.isoformat(),
-            **template,
+            **asdict(record.template),
+            **times,
             "vector": base64.b64encode(record.vector.astype("<f4").tobytes()).decode(),
         },
         ensure_ascii=False,
@@ -82,16 +105,34 @@ def format_record(record: TemplateRecord) -> str:
 
 def parse_record(line: str, number: int) -> TemplateRecord:
     """Parses a line of an export. Raises InvalidRecord."""
+    if not _is_utf8(line):
+        raise InvalidRecord(f"Line {number} is not UTF-8 text.")
     try:
-        fields: dict[str, Any] = json.loads(line)
+        fields = parse_json(line)
         created = datetime.fromisoformat(fields["created_at"])
-        template = Template(fields["template_id"], fields["encoder_id"], fields["detector"], fields["quality"], created)
+        text = {name: check_text(fields[name]) for name in ("template_id", "encoder_id", "detector")}
+        expires = fields.get("expires_at")  # older exports have neither
+        consent = fields.get("consent_ref")
+        template = Template(
+            **text,
+            quality=float(fields["quality"]),
+            created_at=created,
+            expires_at=None if expires is None else datetime.fromisoformat(expires).astimezone(UTC),
+            consent_ref=None if consent is None else check_text(consent),
+        )
         vector = np.frombuffer(base64.b64decode(fields["vector"], validate=True), "<f4")
         enrolled = datetime.fromisoformat(fields["enrolled_at"])
-        record = TemplateRecord(fields["gallery"], fields["identity"], fields["metadata"], enrolled, template, vector)
+        names = clean_gallery(fields["gallery"]), clean_identity(fields["identity"])
+        if not isinstance(fields["metadata"], dict):
+            raise InvalidJson("has metadata that is not a JSON object")
+        record = TemplateRecord(*names, check_metadata(fields["metadata"]), enrolled, template, vector)
     except KeyError as error:
         raise InvalidRecord(f"Line {number} has no field {error}.") from error
-    except (ValueError, TypeError) as error:
+    except InvalidName as error:
+        raise InvalidRecord(f"Line {number} has a name that {error}.") from error
+    except InvalidJson as error:
+        raise InvalidRecord(f"Line {number} is not a template that can be stored: it {error}.") from error
+    except (ValueError, TypeError, AttributeError) as error:
         raise InvalidRecord(f"Line {number} is not a template written by `facetwin gallery export`.") from error
     if not _is_unit(vector):
         raise InvalidRecord(f"The vector in line {number} does not have length 1.")
@@ -100,11 +141,24 @@ def parse_record(line: str, number: int) -> TemplateRecord:
 
 async def _all_records(gallery: Gallery) -> AsyncIterator[TemplateRecord]:
     after: TemplateRecord | None = None
-    while records := await gallery.list_records(after, BATCH_SIZE):
+    before: set[str] = set()  # template ids of the page before
+    # A name that is not UTF-8 is read as another one, which sorts elsewhere: its page can come twice, even for ever.
+    while records := [
+        each for each in await gallery.list_records(after, BATCH_SIZE) if each.template.template_id not in before
+    ]:
         for record in records:
             yield record
         after = records[-1]
+        before = {each.template.template_id for each in records}
 
 
 def _is_unit(vector: NDArray[np.float32]) -> bool:
     return bool(np.isclose(np.linalg.norm(vector), 1.0, atol=1e-3))
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

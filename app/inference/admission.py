@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from app.errors import DeadlineExceeded, Overloaded
+from app.errors import UNKNOWN_OUTCOME, DeadlineExceeded, Overloaded
 
 
 class Admission:
@@ -43,8 +43,8 @@ class Admission:
                 yield
         except TimeoutError as error:
             raise DeadlineExceeded(
-                f"The request took longer than {self.deadline_s:g} s and was cancelled. Try again when the service is "
-                "less busy."
+                f"The request took longer than {self.deadline_s:g} s and was cancelled. {UNKNOWN_OUTCOME} Try again "
+                "when the service is less busy."
             ) from error
         finally:
             self._count(-1)

@@ -32,3 +32,11 @@ def resolve_device(choice: str) -> str:
     if choice == "cuda" and not available:
         raise ValueError("FACETWIN_DEVICE=cuda, but torch finds no CUDA device. Install the driver or choose auto.")
     return "cuda" if available and choice != "cpu" else "cpu"
+
+
+def keep_float32(device: str) -> None:
+    """Switches TF32 off, if the networks run on `cuda`."""
+    if device == "cuda":
+        # By default cuDNN rounds the inputs of convolutions to TF32's 10 bits. Embeddings then differ from the golden
+        # ones by about 1e-3, and the self-check refuses the GPU: its tolerance of 1e-4 needs float32.
+        torch.backends.cudnn.allow_tf32 = False

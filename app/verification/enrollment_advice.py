@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.errors import EncoderMismatch, UnknownGallery
-from app.gallery.base import Candidate, Gallery, NewTemplate
+from app.gallery.base import Candidate, Erasure, Gallery, NewTemplate
 from app.verification.results import Notice
 from model.calibration import Calibration
 from model.quality import LOW_QUALITY, Quality
@@ -73,3 +73,8 @@ def detector_notices(detectors: frozenset[str], serving: str) -> tuple[Notice, .
             "be compared. Enrolling those people again may raise their similarities a little.",
         ),
     )
+
+
+def erasure_notices(erasure: Erasure) -> tuple[Notice, ...]:
+    """Says what is left of the templates and metadata that an enrollment replaced."""
+    return () if erasure.complete else (Notice("not_erased_yet", erasure.detail),)

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from app.errors import LowQuality
-from app.gallery.base import Candidate, Gallery, IdempotencyKey, IfExists, NewTemplate
+from app.gallery.base import IdempotencyKey, IfExists, NewTemplate
+from app.gallery.guarded import GuardedGallery
 from app.inference.workers import Workers
-from app.verification.enrollment_advice import detector_notices, enrollment_notices
+from app.verification.decision import decide, error_rates
+from app.verification.enrollment_advice import detector_notices, enrollment_notices, erasure_notices
 from app.verification.photo_encoding import (
     EncodedFaces,
     describe_face,
@@ -27,13 +30,12 @@ from app.verification.results import (
     DetectionResult,
     EmbeddingResult,
     EnrollmentResult,
-    ErrorRates,
     IdentificationResult,
     ModelVersion,
     RankedCandidate,
     VerificationResult,
 )
-from model.calibration import Calibration, OperatingPoint, euclidean_distance
+from model.calibration import euclidean_distance
 from model.encoder.bundle import BundleMetadata
 from model.pipeline import PhotoReader
 from model.runtime.forms import Choice
@@ -56,13 +58,14 @@ class Hardware:
 class FaceService:
     """The use-cases. All methods may run concurrently.
 
-    Every method that takes a photo raises PhotoError with `field` set; their docstrings name the other errors.
+    Every method that takes a photo raises PhotoError with `field` set; those that use the gallery raise
+    GalleryUnavailable, and Overloaded if too many calls wait for it. Their docstrings name the other errors.
     """
 
     def __init__(
         self,
         reader: PhotoReader,
-        gallery: Gallery,
+        gallery: GuardedGallery,
         workers: Workers,
         metadata: BundleMetadata,
         clock: Callable[[], float],
@@ -102,7 +105,7 @@ class FaceService:
             distance=euclidean_distance(similarity),
             threshold=threshold,
             probability=self._calibration.probability(similarity),
-            operating_point=_error_rates(point),
+            operating_point=error_rates(point),
             faces=(encoded.describe(0), encoded.describe(1)),
             warnings=doubt_notices(rule, recognizability),
             model=self._model,
@@ -119,12 +122,15 @@ class FaceService:
         if_exists: IfExists,
         selection: FaceSelection,
         min_quality: float,
+        expires_at: datetime | None = None,
+        consent_ref: str | None = None,
         key: IdempotencyKey | None = None,
     ) -> EnrollmentResult:
         """Stores one template. A second call with the same key changes nothing and returns the first template's id.
 
         Raises LowQuality, IdentityExists, EncoderMismatch, IdempotencyKeyReused.
         """
+        began = self._clock()
         encoded = await self._encode({"image": image}, selection)
         rule, recognizability = self._calibration.recognizability, encoded.recognizability
         require_recognizable(rule, recognizability[0], "image")
@@ -143,9 +149,14 @@ class FaceService:
             quality.score,
             metadata,
             key,
+            expires_at,
+            consent_ref,
         )
-        warnings = await enrollment_notices(new, quality, self.gallery, self._calibration, DEFAULT_FPIR)
-        template = await self.gallery.enroll(new, if_exists)
+        store = self.gallery.after(self._clock() - began)
+        warnings = await enrollment_notices(new, quality, store, self._calibration, DEFAULT_FPIR)
+        template = await store.enroll(new, if_exists)
+        if if_exists is IfExists.REPLACE or metadata is not None:
+            warnings += erasure_notices(store.erasure())
         return EnrollmentResult(
             template_id=template.template_id,
             identity=identity,
@@ -160,10 +171,12 @@ class FaceService:
         self, image: bytes, *, gallery: str, top_k: int, target_fpir: float | None, selection: FaceSelection
     ) -> IdentificationResult:
         """Searches a gallery for the face. Raises UnknownGallery, EncoderMismatch, TargetUnsupported."""
+        began = self._clock()
         encoded = await self._encode({"image": image}, selection)
         start = self._clock()
+        store = self.gallery.after(start - began)
         # At least two: whether the best candidate is ambiguous depends on the second.
-        found = await self.gallery.search(gallery, encoded.embeddings[0], self._model.encoder_id, max(top_k, 2))
+        found = await store.search(gallery, encoded.embeddings[0], self._model.encoder_id, max(top_k, 2))
         search_ms = (self._clock() - start) * 1000
         target = DEFAULT_FPIR if target_fpir is None else target_fpir
         chosen = self._calibration.at_fpir(found.size, target, explicit=target_fpir is not None)
@@ -171,7 +184,7 @@ class FaceService:
         threshold = raise_threshold(chosen.point.threshold, rule, recognizability)
         is_named = is_recognizable(rule, recognizability[0])
         passing = [each for each in found.candidates if is_named and each.similarity >= threshold]
-        decision = _decide(passing, self._calibration)
+        decision = decide(passing, self._calibration)
         return IdentificationResult(
             decision=decision,
             identity=passing[0].identity if decision is Decision.MATCH else None,
@@ -216,29 +229,3 @@ class FaceService:
 
     async def _encode(self, photos: Mapping[str, bytes], selection: FaceSelection) -> EncodedFaces:
         return await encode_photos(self._reader, self._workers, photos, selection)
-
-
-def _error_rates(point: OperatingPoint) -> ErrorRates:
-    return ErrorRates(
-        point.fmr,
-        point.fnmr,
-        point.false_matches,
-        point.impostor_pairs,
-        point.genuine_pairs,
-        point.people,
-        point.interval,
-        point.fnmr_interval,
-        point.fmr_worst_group,
-        point.worst_group,
-    )
-
-
-def _decide(passing: list[Candidate], calibration: Calibration) -> Decision:
-    """The decision for the candidates that pass the threshold, best first."""
-    match passing:
-        case []:
-            return Decision.UNKNOWN
-        case [best, second, *_] if best.similarity - second.similarity < calibration.ambiguity_margin:
-            return Decision.AMBIGUOUS
-        case _:
-            return Decision.MATCH

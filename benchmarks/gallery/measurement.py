@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from rich.console import Console
 
-from app.settings import count_cores
+from app.cores import count_cores
 from benchmarks.gallery.dataset import PROBES, write_dataset
 from benchmarks.gallery.fill import create_tables, fill_postgres, fill_sqlite
 from benchmarks.gallery.population import fit_lfw_population

@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 import torch
 
+from app.cores import count_cores
 from app.inference.memory import keep_freed_memory
-from app.settings import count_cores
 from benchmarks.service.load import LoadResult, run_closed_loop, run_open_loop
 from benchmarks.service.process import run_service
 from benchmarks.service.requests import enroll_photos, identify_requests, verify_requests

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from app.settings import count_cores
+from app.cores import count_cores
 from training.data.photos import Photo
 
 PEER_PYTHON: Final = Path(".venv-peers") / "bin" / "python"  # `make bench` creates it

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 import torch
 import typer
 
-from app.settings import count_cores
+from app.cores import count_cores
 from benchmarks.service.throughput import measure_service
 from benchmarks.speed.face_recognition_peer import measure_face_recognition
 from benchmarks.speed.networks import measure_bf16, measure_gpu, measure_networks

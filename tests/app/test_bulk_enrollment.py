@@ -7,8 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.bulk_enrollment import BulkEnrollmentError, Outcome, enroll_photos, open_photos
+from app.bulk_enrollment import Outcome, enroll_photos
 from app.client import ApiError, Facetwin
+from app.photo_files import BulkEnrollmentError, open_photos
 from tests.support.fakes import BLUE, GREEN, RED, REDDISH, picture
 from tests.support.service import Start
 
@@ -35,9 +36,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(
-    service: Facetwin, photos: Path, report: Path, concurrency: int = 2, gallery: str = "default"
+    service: Facetwin,
+    photos: Path,
+    report: Path,
+    concurrency: int = 2,
+    gallery: str = "default",
+    strip: int | None = None,
 ) -> dict[str, Outcome]:
-    with open_photos(photos) as found:
+    with open_photos(photos, strip) as found:
         return {each.photo: each for each in enroll_photos(service, found, report, gallery, 0.0, concurrency)}
 
 
@@ -59,7 +65,8 @@ def test_archives_are_read_like_folders(service: Facetwin, folder: Path, tmp_pat
     (folder / "__MACOSX").mkdir()
     (folder / "__MACOSX" / "._1.png").write_bytes(b"x")
     archive = Path(shutil.make_archive(str(tmp_path / "archive"), kind, tmp_path, "photos"))
-    assert {each.status for each in run(service, archive, tmp_path / "report.ndjson").values()} == {"enrolled"}
+    outcomes = run(service, archive, tmp_path / "report.ndjson", strip=1)
+    assert {each.status for each in outcomes.values()} == {"enrolled"}
     assert count_templates(service) == {"azure": 1, "jade": 1, "ruby": 2}
 
 
@@ -174,7 +181,7 @@ def test_a_report_that_cannot_be_written_is_named(service: Facetwin, folder: Pat
         run(service, folder, tmp_path)
 
 
-def test_a_damaged_photo_of_an_archive_is_rejected_and_the_run_goes_on(
+def test_a_damaged_photo_in_an_archive_is_reported_and_a_damaged_archive_is_named(
     service: Facetwin, folder: Path, tmp_path: Path
 ) -> None:
     archive = Path(shutil.make_archive(str(tmp_path / "archive"), "zip", tmp_path, "photos"))
@@ -183,43 +190,100 @@ def test_a_damaged_photo_of_an_archive_is_rejected_and_the_run_goes_on(
     content = bytearray(archive.read_bytes())
     content[start : start + 60] = bytes(60)
     archive.write_bytes(content)
-    outcomes = run(service, archive, tmp_path / "report.ndjson")
-    assert outcomes["photos/azure/1.png"].status == "rejected"
+    outcomes = run(service, archive, tmp_path / "report.ndjson", strip=1)
+    assert outcomes["photos/azure/1.png"].status == "failed"
     assert "cannot be read" in outcomes["photos/azure/1.png"].detail
-    assert count_templates(service) == {"jade": 1, "ruby": 2}
-
-
-def test_a_damaged_archive_is_named(service: Facetwin, folder: Path, tmp_path: Path) -> None:
+    assert set(count_templates(service)) == {"jade", "ruby"}  # the others
     for kind in ("gztar", "xztar"):
         tar = Path(shutil.make_archive(str(tmp_path / "archive"), kind, tmp_path, "photos"))
         tar.write_bytes(tar.read_bytes()[:-200])
         with pytest.raises(BulkEnrollmentError, match=r"archive\.tar\.[gx]z"):
-            run(service, tar, tmp_path / "report.ndjson")
+            run(service, tar, tmp_path / "report.ndjson", strip=1)
 
 
-def test_a_person_is_the_first_folder(service: Facetwin, folder: Path, tmp_path: Path) -> None:
+def test_the_person_is_the_first_folder(service: Facetwin, folder: Path, tmp_path: Path) -> None:
     (folder / "ruby" / "2024" / "may").mkdir(parents=True)
-    (folder / "ruby" / "2.png").rename(folder / "ruby" / "2024" / "may" / "2.png")
-    assert {each.status for each in run(service, folder, tmp_path / "report.ndjson").values()} == {"enrolled"}
+    (folder / "ruby" / "1.png").rename(folder / "ruby" / "2024" / "may" / "1.png")
+    run(service, folder, tmp_path / "report.ndjson")
     assert count_templates(service) == {"azure": 1, "jade": 1, "ruby": 2}
-    for root, base in ((tmp_path, "photos"), (folder, ".")):
-        archive = Path(shutil.make_archive(str(tmp_path / "archive"), "zip", root, base))
-        with open_photos(archive) as found:
-            assert {each.identity for each in found} == {"azure", "jade", "ruby"}
 
 
-@pytest.mark.parametrize("name", [b"a\xff", b"a\x01b", b"x" * 201, "Zoe\u0308".encode()], ids=range(4))
-def test_one_bad_name_or_photo_never_stops_a_run(service: Facetwin, folder: Path, tmp_path: Path, name: bytes) -> None:
-    bad = folder / os.fsdecode(name)
-    bad.mkdir()
-    (bad / "1.png").write_bytes(picture((200, 200, 40)))
+def test_a_single_outer_folder_is_asked_about(service: Facetwin, folder: Path, tmp_path: Path) -> None:
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    shutil.move(folder, outer / "photos")
+    with pytest.raises(BulkEnrollmentError, match="--strip 1"):
+        run(service, outer, tmp_path / "report.ndjson")
+    run(service, outer, tmp_path / "report.ndjson", strip=0)
+    assert set(count_templates(service)) == {"photos"}
+
+
+def test_one_bad_name_or_photo_never_stops_a_run(service: Facetwin, folder: Path, tmp_path: Path) -> None:
+    bad = [b"b\xe4d", b"a\nb", b"a\x01b", b"x" * 201]  # not UTF-8; a line break; a control character; too long
+    for number, name in enumerate(bad):
+        path = os.path.join(os.fsencode(folder), name)  # noqa: PTH118
+        os.mkdir(path)  # noqa: PTH102
+        with open(os.path.join(path, b"1.png"), "wb") as file:  # noqa: PTH118, PTH123
+            file.write(picture((100, 100 + number, 200)))
     (folder / "jade" / os.fsdecode(b"\xfe.png")).write_bytes(b"no photo")
     report = tmp_path / "report.ndjson"
     outcomes = run(service, folder, report)
-    good = b"Zoe" in name
-    assert outcomes[f"{os.fsdecode(name)}/1.png"].status == ("enrolled" if good else "rejected")
-    assert {"azure", "jade", "ruby"} <= set(count_templates(service))
-    assert ("Zo\u00eb" in count_templates(service)) is good
-    assert len(report.read_text(encoding="utf-8").splitlines()) == len(FILES) + 2
-    again = run(service, folder, report)
-    assert {each.status for each in again.values()} == {"done before"}
+    rejected = [each.detail for each in outcomes.values() if each.status == "rejected"]
+    assert len(rejected) == len(bad) + 1
+    assert sum("the name of its folder" in each for each in rejected) == len(bad)
+    assert count_templates(service) == {"azure": 1, "jade": 1, "ruby": 2}
+    assert len(report.read_text(encoding="utf-8").splitlines()) == len(FILES) + len(rejected)
+    assert {each.status for each in run(service, folder, report).values()} == {"done before"}
+
+
+def test_names_in_archives_become_nfc(service: Facetwin, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.writestr("Zoe\u0308/1.png", picture(RED))
+        archive.writestr("Zo\u00eb/2.png", picture(REDDISH))
+    run(service, tmp_path / "photos.zip", tmp_path / "report.ndjson")
+    assert count_templates(service) == {"Zo\u00eb": 2}
+
+
+def test_a_photo_for_which_the_service_fails_is_tried_again_by_the_next_run(folder: Path, tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(1)
+        if len(asked) == 2:
+            return httpx.Response(500, json={"code": "internal_error", "detail": "Quote the id."})
+        return httpx.Response(201, json={"template_id": "t", "warnings": []})
+
+    with Facetwin("http://x", transport=httpx.MockTransport(answer)) as service:
+        first = run(service, folder, tmp_path / "report.ndjson", concurrency=1)
+        second = run(service, folder, tmp_path / "report.ndjson", concurrency=1)
+    assert [each.status for each in first.values()] == ["enrolled", "failed", "enrolled", "enrolled"]
+    assert [each.status for each in second.values()] == ["done before", "enrolled", "done before", "done before"]
+
+
+def test_a_service_that_fails_for_every_photo_ends_the_run(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.bulk_enrollment.MAX_FAILURES", 3)
+    transport = httpx.MockTransport(
+        lambda request: httpx.Response(500, json={"code": "internal_error", "detail": "No."})
+    )
+    with Facetwin("http://x", transport=transport) as service, pytest.raises(ApiError, match="internal_error"):
+        run(service, folder, tmp_path / "report.ndjson", concurrency=1)
+    assert (tmp_path / "report.ndjson").read_text().count("failed") == 3
+
+
+def test_a_gallery_that_cannot_be_used_is_waited_for(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("app.bulk_enrollment.time.sleep", waited.append)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if not waited:
+            return httpx.Response(503, json={"code": "gallery_unavailable"}, headers={"Retry-After": "5"})
+        return httpx.Response(201, json={"template_id": "t", "warnings": []})
+
+    with Facetwin("http://x", transport=httpx.MockTransport(answer)) as service:
+        outcomes = run(service, folder, tmp_path / "report.ndjson", concurrency=1)
+    assert {each.status for each in outcomes.values()} == {"enrolled"}
+    assert waited == [5.0]

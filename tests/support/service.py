@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from app.gallery import open_gallery
 from app.inference.workers import Workers
-from app.main import Components, create_app
+from app.main import Components, create_app, guard_gallery
 from app.metrics import Metrics
 from app.settings import Settings
 from app.verification.service import FaceService, Hardware
@@ -36,7 +36,7 @@ def fake_app(
 
     @asynccontextmanager
     async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterator[Components]:
-        gallery = await open_gallery(settings.gallery_url)
+        gallery = await open_gallery(settings.gallery_url, settings.gallery_limits)
         workers = Workers(
             encoder or FakeEncoder(),
             settings.threads_or_default,
@@ -44,7 +44,8 @@ def fake_app(
             metrics.observe_batch,
         )
         reader = PhotoReader(detector or FakeDetector(), np.array(TEMPLATE), CROP, settings.image_limits)
-        service = FaceService(reader, gallery, workers, metadata(encoder_id), time.perf_counter, HARDWARE)
+        guarded = guard_gallery(gallery, settings)
+        service = FaceService(reader, guarded, workers, metadata(encoder_id), time.perf_counter, HARDWARE)
         yield Components(service, not_ready)
         workers.close()
         await gallery.close()

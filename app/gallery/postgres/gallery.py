@@ -5,7 +5,9 @@ gallery; writers to different galleries do not wait for each other.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -13,15 +15,17 @@ import numpy as np
 from alembic.util import CommandError
 from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select, text
-from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.errors import EncoderMismatch, GalleryUnavailable, UnknownGallery
+from app.errors import EncoderMismatch, UnknownGallery
 from app.gallery.base import (
     DEFAULT_GALLERY,
     Candidate,
     DeletionReceipt,
+    Erasure,
     GalleryError,
+    GalleryLimits,
     GallerySummary,
     Identity,
     IdentityPage,
@@ -33,28 +37,47 @@ from app.gallery.base import (
 )
 from app.gallery.postgres import queries
 from app.gallery.postgres.connections import open_engine
+from app.gallery.postgres.transactions import ConnectionLost, autocommit, transaction
 from app.gallery.ranking import best_identities
 from app.gallery.sql import reads, writes
+from app.gallery.sql.faults import reason
 from app.gallery.sql.migrate import migrate
 
 T = TypeVar("T")
 
 EXACT_LIMIT: Final = 50_000  # templates in a gallery up to which a search compares all of them
+REWRITE: Final = text("UPDATE alembic_version SET version_num = version_num")  # writes a row, changes nothing
 MIGRATION_LOCK: Final = 7_270_727  # key of the advisory lock under which one service migrates and others wait
+KEPT_IN_LOG: Final = Erasure(
+    False,
+    "The tables hold nothing that was removed. PostgreSQL's write-ahead log, its archive and its replicas do, until "
+    "the log's files are recycled and overwritten.",
+)
+KEPT_BY_POSTGRES: Final = Erasure(
+    False,
+    "Not visible to anybody, but PostgreSQL keeps removed rows in its tables' files until they are vacuumed and the "
+    "space is used again, and in its write-ahead log until that is recycled. `facetwin gallery erase` rewrites the "
+    "tables at once.",
+)
 
 
 class PostgresGallery:
     """Implements app.gallery.base.Gallery. Open it with `PostgresGallery.open(url)`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        # A search runs single statements; a transaction around them would only cost time.
-        self._autocommit_engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+    def __init__(self, url: str, limits: GalleryLimits) -> None:
+        searching = max(limits.connections // 2, 1)
+        self._engine = open_engine(url, limits, max(limits.connections - searching, 1), vectors=True)
+        # Connections of their own, so that writers waiting for a lock do not hold up searches. A search runs single
+        # statements; a transaction around them would only cost time.
+        self._search_engine = open_engine(url, limits, searching, vectors=True).execution_options(
+            isolation_level="AUTOCOMMIT"
+        )
 
     @classmethod
-    async def open(cls, url: str) -> "PostgresGallery":
+    async def open(cls, url: str, limits: GalleryLimits | None = None) -> "PostgresGallery":
         """Creates or migrates the tables. Raises GalleryError; its message never contains the password."""
-        engine = open_engine(url, vectors=False)  # the vector type may not exist yet
+        limits = limits or GalleryLimits()
+        engine = open_engine(url, replace(limits, statement_s=None), 1, vectors=False)  # the type may not exist yet
         try:
             async with engine.begin() as connection:
                 await connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
@@ -64,14 +87,32 @@ class PostgresGallery:
             raise GalleryError(
                 f"A newer facetwin wrote the gallery's tables; upgrade this installation. {error}"
             ) from error
-        except DBAPIError as error:
-            raise GalleryError(f"The PostgreSQL gallery cannot be opened: {_reason(error)}") from error
+        except SQLAlchemyError as error:
+            raise GalleryError(f"The PostgreSQL gallery cannot be opened: {reason(error)}") from error
         finally:
             await engine.dispose()
-        return cls(open_engine(url, vectors=True))
+        return cls(url, limits)
+
+    def erasure(self) -> Erasure:
+        return KEPT_BY_POSTGRES
+
+    async def erase_remains(self) -> Erasure:
+        async with autocommit(self._search_engine) as connection:
+            await connection.execute(text("SET statement_timeout = 0"))
+            # FULL: a plain vacuum frees the space of removed rows, but does not overwrite it.
+            await connection.execute(text("VACUUM (FULL) identities, templates, holdings"))
+            await connection.invalidate()  # for the sake of the setting
+        return KEPT_IN_LOG
+
+    async def check(self) -> None:
+        async with autocommit(self._search_engine) as connection:
+            await connection.execute(select(1))
+        async with transaction(self._engine) as connection:
+            await connection.execute(REWRITE)
 
     async def close(self) -> None:
         await self._engine.dispose()
+        await self._search_engine.dispose()
 
     async def enroll(self, new: NewTemplate, if_exists: IfExists) -> Template:
         async with self._write(new.gallery) as connection:
@@ -85,7 +126,16 @@ class PostgresGallery:
     async def search(
         self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int, only: str | None = None
     ) -> SearchResult:
-        async with self._connect(self._autocommit_engine.connect) as connection:
+        probe = partial(self._search, gallery, vector, encoder_id, top_k, only)
+        try:
+            return await probe()
+        except ConnectionLost:  # the server restarted since the connection was used last
+            return await probe()
+
+    async def _search(
+        self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int, only: str | None
+    ) -> SearchResult:
+        async with autocommit(self._search_engine) as connection:
             counts = (await connection.execute(queries.COUNTS, {"gallery": gallery})).all()
             if not counts:
                 if gallery != DEFAULT_GALLERY:
@@ -96,7 +146,7 @@ class PostgresGallery:
             size = sum(row.templates for row in counts)
             use_index = only is None and size > EXACT_LIMIT and len(vector) == queries.INDEXED_DIMENSION
             parameters = {"gallery": gallery, "encoder": encoder_id, "probe": vector, "only": only}
-            candidates = await _search(connection, parameters, top_k, size, use_index)
+            candidates = await _find_nearest(connection, parameters, top_k, size, use_index)
         return SearchResult(candidates, size, frozenset(row.detector for row in counts))
 
     async def get_identity(self, gallery: str, identity: str) -> Identity:
@@ -127,6 +177,19 @@ class PostgresGallery:
     async def delete_gallery(self, gallery: str) -> DeletionReceipt:
         return await self._delete(gallery, None, None)
 
+    async def purge(self, expired_by: datetime, *, dry_run: bool) -> tuple[DeletionReceipt, ...]:
+        try:
+            async with transaction(self._engine) as connection:
+                galleries = await connection.run_sync(writes.find_expired, expired_by)
+                for gallery in galleries:  # by name, to prevent deadlocks
+                    await connection.execute(queries.lock(gallery))
+                receipts = await connection.run_sync(partial(writes.purge, dry_run=dry_run), galleries, expired_by)
+                for gallery in galleries:
+                    await connection.run_sync(queries.recount, gallery)
+        except writes.DryRun as undone:
+            return undone.receipts
+        return receipts
+
     async def integrity_errors(self) -> tuple[str, ...]:
         return await self._read(queries.find_integrity_errors)
 
@@ -135,7 +198,7 @@ class PostgresGallery:
 
     async def import_records(self, records: Sequence[TemplateRecord]) -> int:
         galleries = sorted({record.gallery for record in records})  # locked in one order, to prevent deadlocks
-        async with self._connect() as connection:
+        async with transaction(self._engine) as connection:
             for gallery in galleries:
                 await connection.execute(queries.lock(gallery))
             new = await connection.run_sync(writes.import_records, records)
@@ -150,29 +213,18 @@ class PostgresGallery:
         return receipt
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
-        async with self._connect() as connection:
+        async with transaction(self._engine) as connection:
             return await connection.run_sync(query)
 
     @asynccontextmanager
     async def _write(self, gallery: str) -> AsyncIterator[AsyncConnection]:
         """A transaction that holds the gallery's lock."""
-        async with self._connect() as connection:
+        async with transaction(self._engine) as connection:
             await connection.execute(queries.lock(gallery))
             yield connection
 
-    @asynccontextmanager
-    async def _connect(
-        self, connect: Callable[[], AbstractAsyncContextManager[AsyncConnection]] | None = None
-    ) -> AsyncIterator[AsyncConnection]:
-        """Opens `connect`, by default a transaction. Raises GalleryUnavailable if the database is unreachable."""
-        try:
-            async with (connect or self._engine.begin)() as connection:
-                yield connection
-        except OperationalError as error:
-            raise GalleryUnavailable(_reason(error)) from error
 
-
-async def _search(
+async def _find_nearest(
     connection: AsyncConnection, parameters: Mapping[str, Any], top_k: int, size: int, use_index: bool
 ) -> tuple[Candidate, ...]:
     limit = 4 * top_k
@@ -189,8 +241,3 @@ async def _search(
         if len(candidates) >= top_k or len(rows) < limit or limit >= size:
             return candidates
         limit *= 4  # the rows are many templates of few people
-
-
-def _reason(error: DBAPIError) -> str:
-    """The first line of the database's message, without the statement and its values."""
-    return str(error.orig).strip().splitlines()[0]

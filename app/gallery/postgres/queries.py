@@ -1,17 +1,48 @@
 """SQL for PostgreSQL alone: the search, the writers' lock, and the stored numbers of templates."""
 
+from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Float, Integer, Select, bindparam, cast, delete, func, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    Integer,
+    Select,
+    bindparam,
+    cast,
+    delete,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from app.gallery.base import NewTemplate
-from app.gallery.sql.tables import PgVector, template_counts, templates
+from app.gallery.sql.tables import PgVector, identities, template_counts, templates
+from app.gallery.sql.text import unreadable_rows
 
-INDEXED_DIMENSION: Final = 128  # the dimension that the index covers; other vectors are always compared one by one
+INDEXED_DIMENSION: Final = 256  # the dimension that the index covers; other vectors are always compared one by one
 
-COUNTS: Final = select(template_counts).where(template_counts.c.gallery == bindparam("gallery"))
+# The database's clock, so that all services agree on what has expired. The columns hold UTC without a time zone.
+NOW: Final[ColumnElement[datetime]] = literal_column("(now() AT TIME ZONE 'UTC')")
+NOT_EXPIRED: Final = templates.c.expires_at.is_(None) | (templates.c.expires_at > NOW)
+_EXPIRED: Final = (
+    select(func.count())
+    .where(
+        templates.c.gallery == template_counts.c.gallery,
+        templates.c.encoder_id == template_counts.c.encoder_id,
+        templates.c.detector == template_counts.c.detector,
+        templates.c.expires_at <= NOW,
+    )
+    .scalar_subquery()
+)
+COUNTS: Final = select(
+    template_counts.c.encoder_id,
+    template_counts.c.detector,
+    (template_counts.c.templates - _EXPIRED).label("templates"),
+).where(template_counts.c.gallery == bindparam("gallery"))
 
 
 @cache
@@ -26,7 +57,7 @@ def search_query(use_index: bool, one_identity: bool) -> Select[Any]:
     negative_cosine = vector.op("<#>", return_type=Float())(bindparam("probe", type_=PgVector()))
     # The encoder again: another process may have replaced the gallery since its encoder was checked.
     here = (templates.c.gallery == bindparam("gallery")) & (templates.c.encoder_id == bindparam("encoder"))
-    query = select(templates.c.identity, templates.c.template_id, negative_cosine).where(here)
+    query = select(templates.c.identity, templates.c.template_id, negative_cosine).where(here, NOT_EXPIRED)
     if use_index:  # the condition of the partial index
         query = query.where(func.vector_dims(templates.c.vector) == literal_column(str(INDEXED_DIMENSION)))
     if one_identity:
@@ -55,10 +86,15 @@ def recount(connection: Connection, gallery: str) -> None:
 
 
 def find_integrity_errors(connection: Connection) -> tuple[str, ...]:
-    """Compares the stored numbers of templates with the templates."""
+    """Compares the stored numbers of templates with the templates, and looks for text that cannot be sent or named."""
     key = (templates.c.gallery, templates.c.encoder_id, templates.c.detector)
     counted = {tuple(row) for row in connection.execute(select(*key, func.count()).group_by(*key))}
     stored = {tuple(row) for row in connection.execute(select(template_counts))}
-    if counted == stored:
-        return ()
-    return ("The table `holdings` does not match the number of templates.",)
+    owner = (templates.c.gallery == identities.c.gallery) & (templates.c.identity == identities.c.identity)
+    names = (identities.c.gallery, identities.c.identity, identities.c.metadata)
+    rows = connection.execute(
+        select(*names, func.min(templates.c.template_id)).outerjoin_from(identities, templates, owner).group_by(*names)
+    )
+    unreadable = unreadable_rows(tuple(row) for row in rows)
+    counts = () if counted == stored else ("The table `holdings` does not match the number of templates.",)
+    return (*counts, *unreadable)

@@ -1,6 +1,5 @@
 """Queries that SQLite and PostgreSQL share. Every connection must be inside a transaction."""
 
-import json
 from datetime import UTC
 from typing import Any
 
@@ -17,6 +16,7 @@ from app.gallery.base import (
     TemplateRecord,
 )
 from app.gallery.sql.tables import identities, templates
+from app.gallery.sql.text import read_metadata
 
 
 def find_identity(connection: Connection, gallery: str, identity: str) -> Identity:
@@ -39,15 +39,17 @@ def list_identities(connection: Connection, gallery: str, after: str | None, lim
 
 def list_galleries(connection: Connection) -> tuple[GallerySummary, ...]:
     """Returns all galleries by name, the default one even if it is empty."""
-    columns = (templates.c.gallery, templates.c.identity, templates.c.encoder_id, templates.c.detector)
+    columns = (templates.c.gallery, templates.c.encoder_id, templates.c.detector)
     query = select(*columns, func.count().label("template_count")).group_by(*columns).order_by(*columns)
     rows: dict[str, list[Row[Any]]] = {DEFAULT_GALLERY: []}
     for row in connection.execute(query):
         rows.setdefault(row.gallery, []).append(row)
+    people = select(identities.c.gallery, func.count().label("people")).group_by(identities.c.gallery)
+    people_in = {row.gallery: row.people for row in connection.execute(people)}
     return tuple(
         GallerySummary(
             gallery,
-            identities=len({row.identity for row in group}),
+            identities=people_in.get(gallery, 0),
             templates=sum(row.template_count for row in group),
             encoder_ids=tuple(sorted({row.encoder_id for row in group})),
             detectors=tuple(sorted({row.detector for row in group})),
@@ -68,7 +70,7 @@ def list_records(connection: Connection, after: TemplateRecord | None, limit: in
         TemplateRecord(
             row.gallery,
             row.identity,
-            json.loads(row.metadata),
+            read_metadata(row.metadata),
             row.enrolled_at.replace(tzinfo=UTC),
             _template(row),
             row.vector,
@@ -133,7 +135,7 @@ def _load_identities(
         Identity(
             gallery,
             row.identity,
-            json.loads(row.metadata),
+            read_metadata(row.metadata),
             row.created_at.replace(tzinfo=UTC),
             tuple(by_name[row.identity]),
         )
@@ -143,4 +145,5 @@ def _load_identities(
 
 def _template(row: Row[Any]) -> Template:
     created_at = row.created_at.replace(tzinfo=UTC)
-    return Template(row.template_id, row.encoder_id, row.detector, row.quality, created_at)
+    expires_at = row.expires_at and row.expires_at.replace(tzinfo=UTC)
+    return Template(row.template_id, row.encoder_id, row.detector, row.quality, created_at, expires_at, row.consent_ref)

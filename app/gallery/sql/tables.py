@@ -82,6 +82,8 @@ templates = Table(
     Column("created_at", DateTime, nullable=False),  # UTC
     Column("request_key", Text),  # idempotency key of the enrollment, if any; unique in a gallery
     Column("request_digest", Text),  # SHA-256 of the enrollment request
+    Column("expires_at", DateTime),  # UTC; never matched from then on
+    Column("consent_ref", Text),
     ForeignKeyConstraint(["gallery", "identity"], ["identities.gallery", "identities.identity"], ondelete="CASCADE"),
     Index("templates_by_identity", "gallery", "identity"),
 )

@@ -1,15 +1,14 @@
 """Changes to galleries that SQLite and PostgreSQL share. Every connection must be inside a transaction."""
 
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from app.errors import IdentityExists, NameTaken, UnknownIdentity, UnknownTemplate
 from app.gallery.base import (
@@ -23,6 +22,9 @@ from app.gallery.base import (
 )
 from app.gallery.sql import reads
 from app.gallery.sql.tables import identities, templates
+from app.gallery.sql.text import check_names, write_metadata
+
+ROWS_AT_ONCE: Final = 2_000
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class EnrollResult:
     template: Template
     added: bool  # False if an earlier request with the same key added it
     replaced: bool  # whether older templates of the identity were deleted
+    erased: bool = False  # whether anything was removed: older templates or metadata
 
 
 def enroll(connection: Connection, new: NewTemplate, if_exists: IfExists) -> EnrollResult:
@@ -43,7 +46,8 @@ def enroll(connection: Connection, new: NewTemplate, if_exists: IfExists) -> Enr
     if earlier is not None:
         return EnrollResult(earlier, added=False, replaced=False)
     now = datetime.now(UTC)
-    template = Template(uuid.uuid4().hex, new.encoder_id, new.detector, new.quality, now)
+    expires_at = new.expires_at and new.expires_at.astimezone(UTC)
+    template = Template(uuid.uuid4().hex, new.encoder_id, new.detector, new.quality, now, expires_at, new.consent_ref)
     exists = reads.identity_exists(connection, new.gallery, new.identity)
     replaced = exists and if_exists is IfExists.REPLACE
     if exists and if_exists is IfExists.REJECT:
@@ -57,7 +61,8 @@ def enroll(connection: Connection, new: NewTemplate, if_exists: IfExists) -> Enr
     elif new.metadata is not None:
         _update_metadata(connection, new.gallery, new.identity, new.metadata)
     _insert_template(connection, new.gallery, new.identity, template, new.vector, new.key)
-    return EnrollResult(template, added=True, replaced=replaced)
+    changed = exists and new.metadata is not None
+    return EnrollResult(template, added=True, replaced=replaced, erased=replaced or changed)
 
 
 def edit_identity(
@@ -106,6 +111,34 @@ def delete_templates(
     return receipt
 
 
+class DryRun(Exception):
+    """Undoes a purge. `receipts` says what it would have deleted."""
+
+    def __init__(self, receipts: tuple[DeletionReceipt, ...]) -> None:
+        self.receipts = receipts
+        super().__init__()
+
+
+def find_expired(connection: Connection, expired_by: datetime) -> tuple[str, ...]:
+    """The galleries with templates that expired by then."""
+    query = select(templates.c.gallery).where(_expired(expired_by)).distinct().order_by(templates.c.gallery)
+    return tuple(connection.scalars(query))
+
+
+def purge(
+    connection: Connection, galleries: Sequence[str], expired_by: datetime, *, dry_run: bool
+) -> tuple[DeletionReceipt, ...]:
+    """Deletes the expired templates of `galleries`, and identities that have no others. Raises DryRun."""
+    receipts = tuple(_delete_rows(connection, gallery, None, None, _expired(expired_by)) for gallery in galleries)
+    if dry_run:
+        raise DryRun(receipts)
+    return receipts
+
+
+def _expired(expired_by: datetime) -> ColumnElement[bool]:
+    return templates.c.expires_at <= expired_by.astimezone(UTC).replace(tzinfo=None)
+
+
 def import_records(connection: Connection, records: Sequence[TemplateRecord]) -> int:
     """Adds the records whose template ids are new and returns their number. Raises EncoderMismatch."""
     ids = [record.template.template_id for record in records]
@@ -130,37 +163,46 @@ def _move_templates(connection: Connection, gallery: str, identity: str, into: s
 
 
 def _delete_rows(
-    connection: Connection, gallery: str, identity: str | None, template_id: str | None
+    connection: Connection,
+    gallery: str,
+    identity: str | None,
+    template_id: str | None,
+    condition: ColumnElement[bool] | None = None,
 ) -> DeletionReceipt:
     """Deletes the templates, and the identities that have none left."""
     deleted = templates.c.gallery == gallery
+    if condition is not None:
+        deleted &= condition
     empty = identities.c.gallery == gallery
     if identity is not None:
         deleted &= templates.c.identity == identity
         empty &= identities.c.identity == identity
     if template_id is not None:
         deleted &= templates.c.template_id == template_id
-    template_ids = tuple(connection.scalars(select(templates.c.template_id).where(deleted)))
+    # Fetched in parts: the event loop, on which PostgreSQL's rows arrive, must serve other requests in between.
+    in_parts = {"yield_per": ROWS_AT_ONCE}
+    template_ids = tuple(connection.scalars(select(templates.c.template_id).where(deleted), execution_options=in_parts))
     connection.execute(delete(templates).where(deleted))
     empty &= ~(
         select(templates.c.template_id)
         .where(templates.c.gallery == identities.c.gallery, templates.c.identity == identities.c.identity)
         .exists()
     )
-    names = tuple(connection.scalars(select(identities.c.identity).where(empty)))
+    names = tuple(connection.scalars(select(identities.c.identity).where(empty), execution_options=in_parts))
     connection.execute(delete(identities).where(empty))
     return DeletionReceipt(gallery, names, template_ids, datetime.now(UTC))
 
 
 def _update_metadata(connection: Connection, gallery: str, identity: str, metadata: Mapping[str, Any]) -> None:
     here = reads.is_identity(gallery, identity)
-    connection.execute(update(identities).where(here).values(metadata=json.dumps(dict(metadata))))
+    connection.execute(update(identities).where(here).values(metadata=write_metadata(metadata)))
 
 
 def _insert_identity(
     connection: Connection, gallery: str, identity: str, metadata: Mapping[str, Any], created_at: datetime
 ) -> None:
-    values = {"gallery": gallery, "identity": identity, "metadata": json.dumps(dict(metadata))}
+    check_names(gallery, identity)
+    values = {"gallery": gallery, "identity": identity, "metadata": write_metadata(metadata)}
     connection.execute(insert(identities).values(**values, created_at=created_at))
 
 

@@ -4,7 +4,9 @@ Memory holds vectors and template numbers only. Names are read from the file, fo
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,17 +20,19 @@ from app.gallery.ranking import best_identities
 from app.gallery.sql.tables import changes
 from app.gallery.sqlite.index import VectorIndex
 
-BUSY_SECONDS: Final = 30.0  # how long a process waits for another one's write
 BATCH_SIZE: Final = 10_000  # rows fetched together
 Origin = tuple[str, str, str]  # gallery, encoder id, detector: shared by all templates that have the same
 
-SELECT_ALL: Final = "SELECT number, gallery, encoder_id, detector, vector FROM templates ORDER BY number"
+SELECT_ALL: Final = "SELECT number, gallery, encoder_id, detector, vector, expires_at FROM templates ORDER BY number"
 SELECT_CHANGES: Final = """
-SELECT seq, changes.number AS changed, templates.number, gallery, encoder_id, detector, vector
+SELECT seq, changes.number AS changed, templates.number, gallery, encoder_id, detector, vector, expires_at
 FROM changes LEFT JOIN templates ON templates.number = changes.number WHERE seq > ? ORDER BY seq"""
-SELECT_NAMES: Final = "SELECT number, identity, template_id FROM json_each(?) JOIN templates ON number = value"
+SELECT_NAMES: Final = """
+SELECT number, CAST(identity AS BLOB), template_id FROM json_each(?) JOIN templates ON number = value"""
 SELECT_IDENTITY: Final = """
-SELECT identity, template_id, vector FROM templates WHERE gallery = ? AND encoder_id = ? AND identity = ?"""
+SELECT identity, template_id, vector FROM templates
+WHERE gallery = ? AND encoder_id = ? AND identity = ? AND (expires_at IS NULL OR expires_at > ?)"""
+SELECT_ANYBODY: Final = "SELECT 1 FROM identities WHERE gallery = ? LIMIT 1"
 
 
 class GalleryIndex:
@@ -51,12 +55,13 @@ class ChangeFeed:
     """Applies the changes of all processes to the indexes.
 
     SQLite's `data_version` tells one connection that another one has committed; the table `changes` lists what. The
-    connection of this class therefore never writes.
+    connection of this class therefore never writes. Expired templates leave the indexes by themselves.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wait_s: float, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._clock = clock
         url = f"sqlite:///{path}"
-        options = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+        options = {"timeout": wait_s, "check_same_thread": False}
         self._engine = create_engine(url, poolclass=StaticPool, isolation_level="AUTOCOMMIT", connect_args=options)
         self._connection = self._engine.connect()
         self._reset()
@@ -64,6 +69,7 @@ class ChangeFeed:
     def _reset(self) -> None:
         self.indexes: dict[str, GalleryIndex] = {}
         self._origins: dict[int, Origin] = {}  # by template number
+        self._expiring: list[tuple[str, int]] = []  # a heap of times, as the file has them, and template numbers
         self._version = -1
         self._seq = -1  # of the last change applied
 
@@ -72,7 +78,8 @@ class ChangeFeed:
         self._engine.dispose()
 
     def catch_up(self) -> None:
-        """Applies everything that was committed since the last call."""
+        """Applies everything that was committed, and drops what has expired, since the last call."""
+        self._expire()
         version = self._connection.scalar(text("PRAGMA data_version"))
         if version == self._version:
             return
@@ -92,7 +99,10 @@ class ChangeFeed:
             # The join drops templates that another process has deleted in the meantime.
             rows = self._connection.exec_driver_sql(SELECT_NAMES, (json.dumps(list(similarities)),))
             candidates = best_identities(
-                (Candidate(identity, similarities[number], template_id) for number, identity, template_id in rows),
+                (
+                    Candidate(identity.decode("utf-8", "replace"), similarities[number], template_id)
+                    for number, identity, template_id in rows
+                ),
                 top_k,
             )
             if len(candidates) >= top_k or limit >= len(index):
@@ -103,10 +113,25 @@ class ChangeFeed:
         self, gallery: str, encoder_id: str, vector: NDArray[np.float32], identity: str
     ) -> tuple[Candidate, ...]:
         """Returns the best template of one identity; nothing if there is no such identity."""
-        rows = self._connection.exec_driver_sql(SELECT_IDENTITY, (gallery, encoder_id, identity)).all()
+        rows = self._connection.exec_driver_sql(SELECT_IDENTITY, (gallery, encoder_id, identity, self._now())).all()
         scores = [float(np.clip(np.frombuffer(row.vector, "<f4") @ vector, -1.0, 1.0)) for row in rows]
         scored = zip(rows, scores, strict=True)
         return best_identities((Candidate(row.identity, score, row.template_id) for row, score in scored), 1)
+
+    def is_enrolled(self, gallery: str) -> bool:
+        """Whether the gallery has anybody, expired or not."""
+        return self._connection.exec_driver_sql(SELECT_ANYBODY, (gallery,)).first() is not None
+
+    def _now(self) -> str:
+        """The time in the format of the file, which sorts by time."""
+        return self._clock().strftime("%Y-%m-%d %H:%M:%S.%f")
+
+    def _expire(self) -> None:
+        expired = []
+        now = self._now() if self._expiring else ""
+        while self._expiring and self._expiring[0][0] <= now:
+            expired.append(heappop(self._expiring)[1])
+        self._remove(expired)
 
     def _fell_behind(self) -> bool:
         """Whether changes that this process has not applied were pruned."""
@@ -132,11 +157,14 @@ class ChangeFeed:
             self._seq = rows[-1].seq
 
     def _add(self, rows: Sequence[Sequence[Any]]) -> None:
-        """Adds rows of number, gallery, encoder id, detector and vector. Known numbers are skipped."""
+        """Adds rows of number, gallery, encoder id, detector, vector and expiry. Known or expired ones are skipped."""
+        now = self._now()
         numbers: dict[Origin, list[int]] = {}
         vectors: dict[Origin, list[bytes]] = {}
-        for number, gallery, encoder_id, detector, vector in rows:
-            if number not in self._origins:
+        for number, gallery, encoder_id, detector, vector, expires_at in rows:
+            if number not in self._origins and (expires_at is None or expires_at > now):
+                if expires_at is not None:
+                    heappush(self._expiring, (expires_at, number))
                 origin = (gallery, encoder_id, detector)
                 numbers.setdefault(origin, []).append(number)
                 vectors.setdefault(origin, []).append(vector)

@@ -1,31 +1,34 @@
 """The embedded gallery: one SQLite file with an index in memory. Any number of processes may share the file.
 
-All operations run in order on one thread of the gallery, so the event loop never waits for the disk.
+Three threads use the file, each with a connection of its own: one searches, one reads, one writes. So neither a lock
+that another process holds nor a long list or deletion holds up a search.
 """
 
 import asyncio
+import logging
 import os
 import sqlite3
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any, Final, TypeVar
 
 import numpy as np
 from alembic.util import CommandError
 from numpy.typing import NDArray
-from sqlalchemy import Connection, create_engine, delete, event, func, select
-from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, NotSupportedError, ProgrammingError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Connection, delete, func, select, text
+from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from app.errors import EncoderMismatch, UnknownGallery
 from app.gallery.base import (
     DEFAULT_GALLERY,
     DeletionReceipt,
+    Erasure,
     GalleryError,
+    GalleryLimits,
     GallerySummary,
     Identity,
     IdentityPage,
@@ -36,47 +39,75 @@ from app.gallery.base import (
     TemplateRecord,
 )
 from app.gallery.sql import reads, writes
+from app.gallery.sql.faults import is_fault, reason
 from app.gallery.sql.migrate import migrate
 from app.gallery.sql.tables import changes
-from app.gallery.sqlite.change_feed import BUSY_SECONDS, ChangeFeed
+from app.gallery.sql.text import unreadable_rows
+from app.gallery.sqlite.change_feed import ChangeFeed
+from app.gallery.sqlite.connections import Database
+from app.gallery.sqlite.lane import Lane
 
 T = TypeVar("T")
 
 KEPT_CHANGES: Final = 100_000  # a process that is further behind reads the whole file again
+REWRITE: Final = text("UPDATE alembic_version SET version_num = version_num")  # writes a page, changes nothing
+SELECT_TEXT: Final = """
+SELECT CAST(identities.gallery AS BLOB), CAST(identities.identity AS BLOB), CAST(metadata AS BLOB), min(template_id)
+FROM identities LEFT JOIN templates USING (gallery, identity) GROUP BY identities.gallery, identities.identity"""
+ERASE_WAIT_MS: Final = 500  # for readers of the log, while the caller of a change waits
+ERASE_AGAIN_S: Final = 1.0
+ERASED: Final = Erasure(True, "Nothing that was removed is left in the database's file and its log.")
+KEPT_FOR_A_READER: Final = Erasure(
+    False,
+    "Overwritten in the database, but another process is reading the gallery. What was removed stays in the file's "
+    "write-ahead log until it stops. The service tries again every second, and at every start.",
+)
+
+log = logging.getLogger("facetwin")
 
 
 class SqliteGallery:
     """Implements app.gallery.base.Gallery. Open it with `SqliteGallery.open(path)`."""
 
-    def __init__(self, path: Path) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="gallery")
-        self._path = path
+    def __init__(self, path: Path, limits: GalleryLimits) -> None:
+        self._searches, self._reads, self._writes = (Lane(f"gallery-{name}") for name in ("search", "read", "write"))
+        self._path, self._wait_s = path, limits.wait_s
         self._closed = False
+        self._remains = False  # whether the log may hold something that was removed
+        self._eraser: asyncio.Task[None] | None = None
 
     @classmethod
-    async def open(cls, path: Path) -> "SqliteGallery":
+    async def open(cls, path: Path, limits: GalleryLimits | None = None) -> "SqliteGallery":
         """Creates the file, readable by its owner only, or migrates it. Raises GalleryError."""
-        gallery = cls(path)
+        gallery = cls(path, limits or GalleryLimits())
         try:
-            await gallery._run(gallery._open)
+            await gallery._writes.run(lambda _: gallery._checked(gallery._open))
+            await gallery._searches.run(lambda _: gallery._checked(gallery._open_feed))
         except BaseException:
-            gallery._thread.shutdown()
+            gallery._close_lanes()
             raise
         return gallery
 
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
-            await self._run(self._close)
-            self._thread.shutdown()
+            if self._eraser is not None:
+                self._eraser.cancel()
+            await self._searches.run(lambda _: self._feed.close())
+            await self._reads.run(lambda _: self._reader.close())
+            await self._writes.run(lambda _: self._writer.close())
+            self._close_lanes()
 
     async def enroll(self, new: NewTemplate, if_exists: IfExists) -> Template:
-        return (await self._write(partial(writes.enroll, new=new, if_exists=if_exists))).template
+        result = await self._write(partial(writes.enroll, new=new, if_exists=if_exists))
+        if result.erased:
+            await self._erase()
+        return result.template
 
     async def search(
         self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int, only: str | None = None
     ) -> SearchResult:
-        return await self._run(partial(self._search, gallery, vector, encoder_id, top_k, only))
+        return await self._search_lane(partial(self._search, gallery, vector, encoder_id, top_k, only))
 
     async def get_identity(self, gallery: str, identity: str) -> Identity:
         return await self._read(partial(reads.find_identity, gallery=gallery, identity=identity))
@@ -90,21 +121,36 @@ class SqliteGallery:
     async def edit_identity(
         self, gallery: str, identity: str, name: str | None, metadata: Mapping[str, Any] | None
     ) -> Identity:
-        return await self._write(
+        edited = await self._write(
             partial(writes.edit_identity, gallery=gallery, identity=identity, name=name, metadata=metadata)
         )
+        await self._erase()
+        return edited
 
     async def merge_identity(self, gallery: str, identity: str, into: str) -> Identity:
-        return await self._write(partial(writes.merge_identity, gallery=gallery, identity=identity, into=into))
+        merged = await self._write(partial(writes.merge_identity, gallery=gallery, identity=identity, into=into))
+        await self._erase()
+        return merged
 
     async def delete_identity(self, gallery: str, identity: str) -> DeletionReceipt:
-        return await self._run(partial(self._delete, gallery, identity, None))
+        return await self._delete(gallery, identity, None)
 
     async def delete_template(self, gallery: str, identity: str, template_id: str) -> DeletionReceipt:
-        return await self._run(partial(self._delete, gallery, identity, template_id))
+        return await self._delete(gallery, identity, template_id)
 
     async def delete_gallery(self, gallery: str) -> DeletionReceipt:
-        return await self._run(partial(self._delete, gallery, None, None))
+        return await self._delete(gallery, None, None)
+
+    async def purge(self, expired_by: datetime, *, dry_run: bool) -> tuple[DeletionReceipt, ...]:
+        def change(connection: Connection) -> tuple[DeletionReceipt, ...]:
+            return writes.purge(connection, writes.find_expired(connection, expired_by), expired_by, dry_run=dry_run)
+
+        try:
+            receipts = await self._write(change)
+        except writes.DryRun as undone:
+            return undone.receipts
+        await self._erase()
+        return receipts
 
     async def integrity_errors(self) -> tuple[str, ...]:
         return await self._read(_integrity_errors)
@@ -115,26 +161,77 @@ class SqliteGallery:
     async def import_records(self, records: Sequence[TemplateRecord]) -> int:
         return await self._write(partial(writes.import_records, records=records))
 
+    async def check(self) -> None:
+        await self._search_lane(self._feed.catch_up)
+        await self._write(lambda connection: connection.execute(REWRITE))
+
     async def _read(self, query: Callable[[Connection], T]) -> T:
-        return await self._run(partial(self._in_transaction, query, read_only=True))
+        return await self._in_transaction(self._reads, self._reader, query)
 
     async def _write(self, change: Callable[[Connection], T]) -> T:
-        return await self._run(partial(self._in_transaction, change, read_only=False))
+        return await self._in_transaction(self._writes, self._writer, change)
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        # Shielded: a cancelled caller must not cancel a write that is queued or running.
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, self._checked, work))
+    async def _in_transaction(self, lane: Lane, database: Database, work: Callable[[Connection], T]) -> T:
+        def run(abandoned: Event) -> T:
+            with database.transaction(abandoned, read_only=database is self._reader) as connection:
+                return work(connection)
 
-    # The methods below run on the gallery's thread.
+        return await lane.run(lambda abandoned: self._checked(partial(run, abandoned)))
+
+    async def _search_lane(self, work: Callable[[], T]) -> T:
+        return await self._searches.run(lambda _: self._checked(work))
+
+    async def _delete(self, gallery: str, identity: str | None, template_id: str | None) -> DeletionReceipt:
+        receipt = await self._write(
+            partial(writes.delete_templates, gallery=gallery, identity=identity, template_id=template_id)
+        )
+        await self._erase()
+        return receipt
+
+    def erasure(self) -> Erasure:
+        return KEPT_FOR_A_READER if self._remains else ERASED
+
+    async def erase_remains(self) -> Erasure:
+        await self._erase()
+        return self.erasure()
+
+    async def _erase(self) -> None:
+        """Removes from memory and from the log what a change removed, now or as soon as possible.
+
+        The change is stored. So whatever goes wrong here, or is cancelled, must not look as if it were not.
+        """
+        self._remains = True
+        try:
+            await self._search_lane(self._feed.catch_up)  # overwrites the vectors in memory
+            self._remains = not await self._writes.run(lambda _: self._checked(self._empty_log))
+        except GalleryError as error:
+            log.error("not erased yet", extra={"reason": str(error)})
+        except asyncio.CancelledError:
+            log.warning("not erased yet", extra={"reason": "the caller no longer waits"})
+        if self._remains and (self._eraser is None or self._eraser.done()):
+            self._eraser = asyncio.ensure_future(self._erase_later())
+
+    async def _erase_later(self) -> None:
+        while self._remains and not self._closed:
+            await asyncio.sleep(ERASE_AGAIN_S)
+            with suppress(GalleryError):
+                self._remains = not await self._writes.run(lambda _: self._checked(self._empty_log))
+
+    def _close_lanes(self) -> None:
+        for lane in (self._searches, self._reads, self._writes):
+            lane.close()
+
+    # The methods below run on the gallery's threads.
 
     def _checked(self, work: Callable[[], T]) -> T:
         """Runs `work`. Raises GalleryError if the file is damaged, locked or not writable."""
         try:
             return work()
-        except (DataError, IntegrityError, NotSupportedError, ProgrammingError):  # faults of ours, not of the file
-            raise
-        except (DatabaseError, sqlite3.DatabaseError) as error:
-            raise GalleryError(f"The gallery {self._path} is unusable: {_reason(error)}.") from error
+        except (SQLAlchemyError, sqlite3.DatabaseError) as error:
+            # sqlite3 has no class for damage: a malformed page is a plain DatabaseError.
+            if not (is_fault(error) or type(error) in (DatabaseError, sqlite3.DatabaseError)):
+                raise
+            raise GalleryError(f"The gallery {self._path} is unusable: {reason(error)}.") from error
 
     def _open(self) -> None:
         try:
@@ -142,40 +239,39 @@ class SqliteGallery:
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
             raise GalleryError(f"The gallery {self._path} cannot be written: {error.strerror}.") from error
-        self._engine = create_engine(
-            f"sqlite:///{self._path}",
-            poolclass=StaticPool,
-            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
-        )
-        event.listen(self._engine, "connect", _configure)
-        event.listen(self._engine, "begin", _begin)
         try:
-            with self._engine.begin() as connection:
+            self._writer, self._reader = (Database(self._path, self._wait_s) for _ in range(2))
+            with self._writer.transaction(Event(), read_only=False) as connection:
                 migrate(connection)
                 newest = connection.scalar(select(func.max(changes.c.seq))) or 0
                 connection.execute(delete(changes).where(changes.c.seq <= newest - KEPT_CHANGES))
-            self._feed = ChangeFeed(self._path)
-            self._feed.catch_up()
+            self._remains = not self._empty_log()  # a process that was killed may have left something
         except CommandError as error:
             raise GalleryError(
                 f"A newer facetwin wrote the gallery {self._path}; upgrade this installation. {error}"
             ) from error
         except Exception as error:
-            raise GalleryError(f"The gallery {self._path} cannot be opened: {_reason(error)}.") from error
+            raise GalleryError(f"The gallery {self._path} cannot be opened: {reason(error)}.") from error
 
-    def _close(self) -> None:
-        self._feed.close()
-        self._engine.dispose()
+    def _open_feed(self) -> None:
+        try:
+            self._feed = ChangeFeed(self._path, self._wait_s)
+            self._feed.catch_up()
+        except Exception as error:
+            raise GalleryError(f"The gallery {self._path} cannot be opened: {reason(error)}.") from error
 
-    @contextmanager
-    def _transaction(self, *, read_only: bool) -> Iterator[Connection]:
-        options = {"read_only": read_only}
-        with self._engine.connect().execution_options(**options) as connection, connection.begin():
-            yield connection
+    def _empty_log(self) -> bool:
+        """Empties the write-ahead log, in which old pages are. Returns whether no reader prevented that.
 
-    def _in_transaction(self, work: Callable[[Connection], T], *, read_only: bool) -> T:
-        with self._transaction(read_only=read_only) as connection:
-            return work(connection)
+        secure_delete has overwritten what was removed in the database itself.
+        """
+        with self._writer.engine.connect() as connection:
+            cursor = connection.connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout={ERASE_WAIT_MS}")
+            busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            cursor.execute(f"PRAGMA busy_timeout={int(self._wait_s * 1000)}")
+            cursor.close()
+        return not busy
 
     def _search(
         self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int, only: str | None
@@ -183,7 +279,7 @@ class SqliteGallery:
         self._feed.catch_up()
         index = self._feed.indexes.get(gallery)
         if index is None or not index.encoders:
-            if gallery != DEFAULT_GALLERY:
+            if gallery != DEFAULT_GALLERY and not self._feed.is_enrolled(gallery):
                 raise UnknownGallery(gallery)
             return SearchResult((), 0, frozenset())
         if set(index.encoders) != {encoder_id}:
@@ -194,54 +290,11 @@ class SqliteGallery:
             candidates = self._feed.search_identity(gallery, encoder_id, vector, only)
         return SearchResult(candidates, len(index.vectors), frozenset(index.detectors))
 
-    def _delete(self, gallery: str, identity: str | None, template_id: str | None) -> DeletionReceipt:
-        with self._transaction(read_only=False) as connection:
-            receipt = writes.delete_templates(connection, gallery, identity, template_id)
-        # secure_delete overwrote the pages in the database; the checkpoint removes old ones from the write-ahead log.
-        with self._engine.connect() as connection:
-            cursor = connection.connection.cursor()
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            cursor.close()
-        self._feed.catch_up()
-        return receipt
-
-
-def _configure(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # _begin starts transactions, not the sqlite3 module
-    cursor = connection.cursor()
-    _enable_write_ahead_log(cursor)
-    cursor.execute("PRAGMA synchronous=FULL")  # acknowledged changes are on disk
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA secure_delete=ON")  # deleted templates are overwritten
-    cursor.close()
-
-
-def _enable_write_ahead_log(cursor: sqlite3.Cursor) -> None:
-    # While another process creates the file, SQLite refuses this at once, whatever the connection's timeout. So wait.
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
 
 def _integrity_errors(connection: Connection) -> tuple[str, ...]:
     damage = [line for (line,) in connection.exec_driver_sql("PRAGMA integrity_check") if line != "ok"]
     orphans = len(connection.exec_driver_sql("PRAGMA foreign_key_check").all())
-    return tuple(damage) + ((f"{orphans} templates belong to no identity.",) if orphans else ())
-
-
-def _begin(connection: Connection) -> None:
-    # A writer takes the write lock at once. Upgrading a read lock later could fail, and no waiting would help.
-    read_only = connection.get_execution_options().get("read_only", False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-
-def _reason(error: Exception) -> str:
-    """The database's message, without the statement, its values and SQLAlchemy's remarks."""
-    return str(getattr(error, "orig", None) or error)
+    # As bytes: text that is not UTF-8 cannot be read as text at all.
+    rows = connection.exec_driver_sql(SELECT_TEXT).all()
+    unreadable = unreadable_rows(tuple(row) for row in rows)
+    return (*damage, *((f"{orphans} templates belong to no identity.",) if orphans else ()), *unreadable)

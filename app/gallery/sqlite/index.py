@@ -44,16 +44,23 @@ class VectorIndex:
     def remove(self, numbers: Collection[int]) -> None:
         """Removes vectors and overwrites them in memory. Unknown numbers are ignored."""
         found = np.isin(self._numbers[: self._count], np.fromiter(numbers, np.int64, len(numbers)))
+        left = self._count - int(found.sum())
+        if self._quantized is not None and left < self._exact_limit // 2:
+            self._quantized.blocks()[:] = 0
+            self._quantized = None
         if self._quantized is not None:
             self.prepare()
-        for row in np.flatnonzero(found)[::-1]:  # from the end, so that no row yet to be removed moves
-            last = self._count = self._count - 1
-            self._vectors[row], self._numbers[row] = self._vectors[last], self._numbers[last]
-            self._vectors[last] = 0
-            if self._quantized is not None:
+            for row in np.flatnonzero(found)[::-1]:  # from the end, so that no row yet to be removed moves
+                last = self._count = self._count - 1
+                self._vectors[row], self._numbers[row] = self._vectors[last], self._numbers[last]
+                self._vectors[last] = 0
                 self._quantized.swap_remove(int(row))
-        if self._count < self._exact_limit // 2:
-            self._quantized = None
+            return
+        # All at once: searches wait for this, and a deletion may remove hundreds of thousands.
+        gaps, moved = np.flatnonzero(found[:left]), left + np.flatnonzero(~found[left:])
+        self._vectors[gaps], self._numbers[gaps] = self._vectors[moved], self._numbers[moved]
+        self._vectors[left : self._count] = 0
+        self._count = left
 
     def prepare(self) -> None:
         """Quantizes what was added, if the index is large. Otherwise the next search would do it."""

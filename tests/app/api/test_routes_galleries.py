@@ -1,3 +1,7 @@
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
@@ -83,3 +87,35 @@ def test_an_enrollment_repeated_with_its_idempotency_key_is_done_once(client: Te
     assert send("two").json()["code"] == "identity_exists"
     assert send("").json()["code"] == "malformed_request"
     assert len(client.get("/identities/ruby").json()["templates"]) == 1
+
+
+def test_an_enrollment_may_expire_and_name_its_consent(client: TestClient) -> None:
+    soon = (datetime.now(UTC) + timedelta(seconds=0.5)).isoformat()
+    enroll(client, "ruby", picture(RED), expires_at=soon, consent_ref="form 117")
+    enroll(client, "azure", picture(BLUE), expires_at="2999-01-01T00:00:00+02:00")
+    (template,) = client.get("/identities/ruby").json()["templates"]
+    assert template["consent_ref"] == "form 117"
+    assert datetime.fromisoformat(template["expires_at"]) == datetime.fromisoformat(soon)
+    time.sleep(0.6)
+    found = identify(client, picture(REDDISH)).json()
+    assert (found["decision"], found["gallery_size"]) == ("unknown", 1)
+    assert client.get("/identities/azure").json()["templates"][0]["expires_at"] == "2998-12-31T22:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"expires_at": "2020-01-01T00:00:00Z"},
+        {"expires_at": "2999-01-01T00:00:00"},
+        {"expires_at": "tomorrow"},
+        {"consent_ref": ""},
+        {"consent_ref": "a\nb"},
+        {"consent_ref": "x" * 201},
+    ],
+)
+def test_an_expiry_in_the_past_or_a_consent_that_is_no_line_is_refused(
+    client: TestClient, wrong: dict[str, str]
+) -> None:
+    refused = enroll(client, "ruby", picture(RED), **wrong)
+    assert (refused.status_code, refused.json()["code"]) == (400, "malformed_request")
+    assert refused.json()["errors"][0]["field"] == next(iter(wrong))

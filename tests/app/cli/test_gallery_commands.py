@@ -1,5 +1,7 @@
 import asyncio
 import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -97,3 +99,35 @@ def test_a_damaged_gallery_fails_the_check(monkeypatch: pytest.MonkeyPatch, tmp_
         raw.execute("DELETE FROM identities")
     raw.close()
     assert "1 templates belong to no identity." in invoke("check", exit_code=1)
+
+
+def test_a_purge_says_first_what_it_would_delete(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    monkeypatch.setenv("FACETWIN_GALLERY_URL", url)
+
+    async def enroll() -> None:
+        store = await open_gallery(url)
+        expired = replace(new_template("ada", 1), expires_at=datetime(2020, 1, 1, tzinfo=UTC))
+        await store.enroll(expired, IfExists.REJECT)
+        await store.enroll(new_template("bob", 2), IfExists.REJECT)
+        await store.close()
+
+    asyncio.run(enroll())
+    for _ in range(2):
+        output = invoke("purge")
+        assert "default: 1 templates and 1 identities would be deleted" in output
+        assert "--yes" in output
+        assert "ada" not in output
+    assert "1 identities deleted" in invoke("purge", "--yes")
+    assert invoke("purge", "--yes") == "No template has expired.\n"
+    assert "default: 1 identities, 1 templates" in invoke("check")
+    assert "Nothing that was removed is left" in invoke("erase")
+
+
+def test_an_import_adds_the_other_lines_and_ends_with_status_1(exported: str, tmp_path: Path) -> None:
+    file = tmp_path / "export.ndjson"
+    file.write_bytes(b'{"identity": "\xff"}\n' + exported.encode())
+    output = invoke("import", file, exit_code=1)
+    assert "2 templates read, 1 of them new." in output
+    assert "Line 1 is not UTF-8 text." in output
+    assert "default: 1 identities, 1 templates" in invoke("check")

@@ -1,3 +1,5 @@
+import socket
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -6,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli.application import cli
+from model.encoder.bundle import find_bundle
 
 
 @pytest.fixture(autouse=True)
@@ -66,3 +69,39 @@ def test_an_unusable_gallery_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv("FACETWIN_GALLERY_URL", f"sqlite:///{gallery}")
     monkeypatch.setenv("FACETWIN_WORKERS", workers)
     assert f"\nThe gallery {gallery}" in fail_to_start()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_gallery_that_another_process_locks_ends_the_start_in_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers: str
+) -> None:
+    path = tmp_path / "gallery.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setenv("FACETWIN_BUNDLE", "lfw")
+    monkeypatch.setenv("FACETWIN_GALLERY_TIMEOUT_S", "0.5")
+    monkeypatch.setenv("FACETWIN_WORKERS", workers)
+    assert "database is locked" in fail_to_start()
+    other.close()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_bundle_that_was_cut_off_ends_the_start_in_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers: str
+) -> None:
+    bundle = tmp_path / "cut.pt"
+    bundle.write_bytes(find_bundle("lfw").read_bytes()[:-1000])
+    monkeypatch.setenv("FACETWIN_BUNDLE", str(bundle))
+    monkeypatch.setenv("FACETWIN_WORKERS", workers)
+    assert f"\n{bundle}" in fail_to_start()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_address_in_use_ends_the_start(monkeypatch: pytest.MonkeyPatch, workers: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setenv("FACETWIN_PORT", str(taken.getsockname()[1]))
+        monkeypatch.setenv("FACETWIN_BUNDLE", "lfw")
+        monkeypatch.setenv("FACETWIN_WORKERS", workers)
+        assert "address already in use" in fail_to_start().lower()

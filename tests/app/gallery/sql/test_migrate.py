@@ -1,10 +1,17 @@
+import re
 import sqlite3
 from pathlib import Path
 
+import psycopg
 import pytest
-from sqlalchemy import create_engine, inspect, text
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine, inspect, text
 
 from app.gallery.base import GalleryError, IfExists
+from app.gallery.postgres.gallery import PostgresGallery
+from app.gallery.postgres.queries import INDEXED_DIMENSION
+from app.gallery.sql import migrate
 from app.gallery.sql.tables import metadata, template_counts
 from app.gallery.sqlite.gallery import SqliteGallery
 from tests.support.galleries import ENCODER, new_template, unit_vector
@@ -37,6 +44,69 @@ async def test_the_migrations_create_the_declared_tables(tmp_path: Path) -> None
             column.name: (column.type.compile(engine.dialect), bool(column.nullable)) for column in table.columns
         }
     engine.dispose()
+
+
+async def test_a_gallery_of_revision_0003_gets_the_new_columns_and_keeps_its_templates(tmp_path: Path) -> None:
+    path = tmp_path / "gallery.db"
+    gallery = await SqliteGallery.open(path)
+    await gallery.enroll(new_template("ada", 1), IfExists.REJECT)
+    await gallery.close()
+    with sqlite3.connect(path) as raw:  # as revision 0003 left it
+        raw.execute("DROP INDEX templates_by_expiry")
+        for column in ("expires_at", "consent_ref"):
+            raw.execute(f"ALTER TABLE templates DROP COLUMN {column}")
+        raw.execute("UPDATE alembic_version SET version_num = '0003'")
+    raw.close()
+    gallery = await SqliteGallery.open(path)
+    (template,) = (await gallery.get_identity("default", "ada")).templates
+    assert (template.expires_at, template.consent_ref) == (None, None)
+    assert (await gallery.search("default", unit_vector(1), ENCODER, 1)).candidates[0].identity == "ada"
+    await gallery.close()
+
+
+async def test_postgresql_tables_of_revision_0003_get_the_new_columns(postgres_url: str) -> None:
+    gallery = await PostgresGallery.open(postgres_url)
+    await gallery.enroll(new_template("ada", 1), IfExists.REJECT)
+    await gallery.close()
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute("ALTER TABLE templates DROP COLUMN expires_at, DROP COLUMN consent_ref")
+        admin.execute("UPDATE alembic_version SET version_num = '0003'")
+    gallery = await PostgresGallery.open(postgres_url)
+    (template,) = (await gallery.get_identity("default", "ada")).templates
+    assert template.expires_at is None
+    await gallery.close()
+
+
+async def test_revision_0005_indexes_vectors_of_256_numbers_instead_of_128_and_can_be_undone(
+    postgres_url: str,
+) -> None:
+    gallery = await PostgresGallery.open(postgres_url)
+    await gallery.enroll(new_template("ada", 1), IfExists.REJECT)
+    assert indexed_dimension(postgres_url) == INDEXED_DIMENSION == 256
+    async with gallery._engine.begin() as connection:
+        await connection.run_sync(downgrade, "0004")
+    assert indexed_dimension(postgres_url) == 128
+    await gallery.close()
+    gallery = await PostgresGallery.open(postgres_url)
+    assert indexed_dimension(postgres_url) == 256
+    assert (await gallery.search("default", unit_vector(1), ENCODER, 1)).candidates[0].identity == "ada"
+    await gallery.close()
+
+
+def indexed_dimension(url: str) -> int:
+    """The length of the vectors that PostgreSQL's index covers, as its definition says in both places."""
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT indexdef FROM pg_indexes WHERE indexname = 'templates_by_vector'")
+        ((definition,),) = found.fetchall()
+    (dimension,) = set(re.findall(r"(?:vector\(|= )(\d+)\)", definition))
+    return int(dimension)
+
+
+def downgrade(connection: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.downgrade(config, revision)
 
 
 async def test_a_gallery_of_revision_0002_is_migrated_with_its_templates(tmp_path: Path) -> None:

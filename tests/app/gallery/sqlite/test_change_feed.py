@@ -1,4 +1,6 @@
 import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -6,6 +8,7 @@ import pytest
 
 from app.gallery.base import IfExists
 from app.gallery.sqlite import change_feed
+from app.gallery.sqlite.change_feed import ChangeFeed
 from app.gallery.sqlite.gallery import SqliteGallery
 from app.gallery.sqlite.index import VectorIndex
 from tests.support.galleries import ENCODER, new_template, unit_vector
@@ -43,3 +46,22 @@ async def test_a_quantized_index_follows_other_processes(tmp_path: Path, monkeyp
         assert len(found.candidates) == found.size
     await writer.close()
     await reader.close()
+
+
+async def test_a_clock_that_jumps_back_brings_no_expired_template_back(tmp_path: Path) -> None:
+    path = tmp_path / "gallery.db"
+    gallery = await SqliteGallery.open(path)
+    soon = datetime(2030, 1, 1, 12, tzinfo=UTC)
+    await gallery.enroll(replace(new_template("ada", 1), expires_at=soon), IfExists.REJECT)
+    await gallery.enroll(new_template("bob", 2), IfExists.REJECT)
+    now = [soon - timedelta(seconds=1)]
+    feed = ChangeFeed(path, 1.0, clock=lambda: now[0])
+    sizes = []
+    for jump in (0, 2, -3600, 3600):
+        now[0] += timedelta(seconds=jump)
+        feed.catch_up()
+        sizes.append(len(feed.indexes["default"].vectors))
+    assert sizes == [2, 1, 1, 1]
+    assert (await gallery.get_identity("default", "ada")).templates  # stored until it is purged
+    feed.close()
+    await gallery.close()

@@ -94,3 +94,22 @@ async def test_a_damaged_file_is_reported_as_such(tmp_path: Path) -> None:
     with pytest.raises(GalleryError, match=r"gallery\.db is unusable"):
         await gallery.list_identities("default", None, 10)
     await gallery.close()
+
+
+async def test_a_deletion_cancelled_while_it_erases_is_reported_as_done(tmp_path: Path) -> None:
+    path = tmp_path / "gallery.db"
+    gallery = await open_gallery(f"sqlite:///{path}")
+    await gallery.enroll(new_template("ada", 5), IfExists.REJECT)
+    reader = sqlite3.connect(path, isolation_level=None)  # makes the erasure wait
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM identities").fetchone()
+    other = sqlite3.connect(path, isolation_level=None)
+    deleting = asyncio.ensure_future(gallery.delete_identity("default", "ada"))
+    while other.execute("SELECT count(*) FROM identities").fetchone() != (0,):
+        await asyncio.sleep(0.005)
+    deleting.cancel()
+    assert (await deleting).identities == ("ada",)
+    assert not gallery.erasure().complete
+    reader.close()
+    other.close()
+    await gallery.close()

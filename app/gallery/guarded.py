@@ -1,0 +1,176 @@
+"""A gallery whose calls end in time, whatever the store does."""
+
+import asyncio
+import copy
+import logging
+import math
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import FacetwinError, GalleryUnavailable, Overloaded
+from app.gallery.base import (
+    DeletionReceipt,
+    Erasure,
+    Gallery,
+    GalleryError,
+    GallerySummary,
+    Identity,
+    IdentityPage,
+    IfExists,
+    NewTemplate,
+    OutcomeUnknown,
+    SearchResult,
+    Template,
+    TemplateRecord,
+)
+
+T = TypeVar("T")
+
+log = logging.getLogger("facetwin")
+
+SETTLE_S: Final = 1.0  # how long a call that was given up may take to undo what it did, at most
+LEAST_S: Final = 0.05  # what a call gets even if its request has no time left
+CHECK_S: Final = 2.0  # a check of the store takes that long at most: health checks are impatient
+CHECK_AGAIN_S: Final = 1.0  # a check's answer is used again for that long
+
+
+class GuardedGallery:
+    """Implements app.gallery.base.Gallery over another one. Used on the event loop only.
+
+    Every method also raises GalleryUnavailable, instead of GalleryError and when the store does not answer in time, and
+    Overloaded when too many calls wait for the store. Searches are counted apart, so that writers that wait for a lock
+    do not hold them up.
+    """
+
+    def __init__(self, store: Gallery, max_calls: int, wait_s: float, deadline_s: float) -> None:
+        """Allows `max_calls` at once, and as many searches. A call may take `wait_s` for locks and a second more.
+
+        Calls whose work grows with the gallery may take as long as a request, `deadline_s`.
+        """
+        self._store, self._max_calls, self._deadline_s = store, max_calls, deadline_s
+        self._long_s = max(deadline_s - SETTLE_S, deadline_s / 2)
+        self._short_s = min(wait_s + SETTLE_S, self._long_s)
+        self._ends_at = math.inf
+        self._calls: Counter[str] = Counter()
+        self._check: asyncio.Task[str | None] | None = None
+        self._checked_at = 0.0
+
+    def after(self, elapsed_s: float) -> "GuardedGallery":
+        """The same gallery for a request that began `elapsed_s` ago: its calls end by the request's deadline."""
+        view = copy.copy(self)
+        view._ends_at = time.monotonic() + self._deadline_s - elapsed_s
+        return view
+
+    async def enroll(self, new: NewTemplate, if_exists: IfExists) -> Template:
+        return await self._call(lambda: self._store.enroll(new, if_exists), self._short_s)
+
+    async def search(
+        self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int, only: str | None = None
+    ) -> SearchResult:
+        call = partial(self._store.search, gallery, vector, encoder_id, top_k, only)
+        return await self._call(call, self._short_s, "search")
+
+    async def get_identity(self, gallery: str, identity: str) -> Identity:
+        return await self._call(lambda: self._store.get_identity(gallery, identity), self._short_s)
+
+    async def list_identities(self, gallery: str, after: str | None, limit: int) -> IdentityPage:
+        return await self._call(lambda: self._store.list_identities(gallery, after, limit), self._short_s)
+
+    async def list_galleries(self) -> tuple[GallerySummary, ...]:
+        return await self._call(self._store.list_galleries, self._long_s)
+
+    async def edit_identity(
+        self, gallery: str, identity: str, name: str | None, metadata: Mapping[str, Any] | None
+    ) -> Identity:
+        return await self._call(lambda: self._store.edit_identity(gallery, identity, name, metadata), self._long_s)
+
+    async def merge_identity(self, gallery: str, identity: str, into: str) -> Identity:
+        return await self._call(lambda: self._store.merge_identity(gallery, identity, into), self._long_s)
+
+    async def delete_identity(self, gallery: str, identity: str) -> DeletionReceipt:
+        return await self._call(lambda: self._store.delete_identity(gallery, identity), self._long_s)
+
+    async def delete_template(self, gallery: str, identity: str, template_id: str) -> DeletionReceipt:
+        return await self._call(lambda: self._store.delete_template(gallery, identity, template_id), self._long_s)
+
+    async def delete_gallery(self, gallery: str) -> DeletionReceipt:
+        return await self._call(lambda: self._store.delete_gallery(gallery), self._long_s)
+
+    async def purge(self, expired_by: datetime, *, dry_run: bool) -> tuple[DeletionReceipt, ...]:
+        return await self._call(lambda: self._store.purge(expired_by, dry_run=dry_run), self._long_s)
+
+    async def integrity_errors(self) -> tuple[str, ...]:
+        return await self._call(self._store.integrity_errors, self._long_s)
+
+    async def list_records(self, after: TemplateRecord | None, limit: int) -> tuple[TemplateRecord, ...]:
+        return await self._call(lambda: self._store.list_records(after, limit), self._long_s)
+
+    async def import_records(self, records: Sequence[TemplateRecord]) -> int:
+        return await self._call(lambda: self._store.import_records(records), self._long_s)
+
+    def erasure(self) -> Erasure:
+        return self._store.erasure()
+
+    async def erase_remains(self) -> Erasure:
+        return await self._call(self._store.erase_remains, self._long_s)
+
+    async def check(self) -> None:
+        await self._call(self._store.check, min(CHECK_S, self._short_s), "check")
+
+    async def close(self) -> None:
+        await self._store.close()
+
+    async def problem(self) -> str | None:
+        """Why the store cannot be used at present; None if it can. One check serves all who ask within a second."""
+        if self._check is None or (self._check.done() and time.monotonic() - self._checked_at > CHECK_AGAIN_S):
+            self._check = asyncio.ensure_future(self._find_problem())
+        return await asyncio.shield(self._check)
+
+    async def _find_problem(self) -> str | None:
+        try:
+            await self.check()
+        except FacetwinError as error:  # it may also be overloaded, by checks that never end
+            return str(error)
+        finally:
+            self._checked_at = time.monotonic()
+        return None
+
+    async def _call(self, call: Callable[[], Awaitable[T]], limit_s: float, kind: str = "other") -> T:
+        if self._calls[kind] >= self._max_calls:
+            raise Overloaded(retry_after=max(round(self._short_s), 1))
+        limit_s = max(min(limit_s, self._ends_at - time.monotonic() - SETTLE_S), LEAST_S)
+        task = asyncio.ensure_future(call())
+        self._calls[kind] += 1
+        # A call that never ends stays counted, so that calls to a store that hangs do not pile up.
+        task.add_done_callback(partial(self._forget, kind))
+        try:
+            ended, _ = await asyncio.wait((task,), timeout=limit_s)
+            if not ended:
+                task.cancel()
+                ended, _ = await asyncio.wait((task,), timeout=min(SETTLE_S, limit_s / 2))
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if not ended:
+            log.error("gallery_unavailable", extra={"reason": f"no answer within {limit_s:g} s"})
+            raise GalleryUnavailable(stored=None)
+        if task.cancelled():
+            log.error("gallery_unavailable", extra={"reason": f"given up after {limit_s:g} s"})
+            raise GalleryUnavailable(stored=False)
+        try:
+            return task.result()
+        except GalleryError as error:
+            log.error("gallery_unavailable", extra={"reason": str(error)})
+            raise GalleryUnavailable(stored=None if isinstance(error, OutcomeUnknown) else False) from error
+
+    def _forget(self, kind: str, ended: "asyncio.Future[Any]") -> None:
+        self._calls[kind] -= 1
+        if not ended.cancelled():
+            ended.exception()  # looked at, so that asyncio does not log it: it could quote the request
