@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from training.experiment import Experiment
     from training.model_card.results import Result
 
-FACELESS_PHOTOS: Final = 500  # without people, whose crops are compared with each other
+FACELESS_PHOTOS: Final = 250  # without people, whose crops are compared with each other
 HARDEST_PAIRS: Final = 100  # of each kind on the page that belongs to a report
 MAX_DIFFERENCE: Final = 1e-4  # of similarity, between the service and the bundle offline
 

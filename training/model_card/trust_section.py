@@ -67,7 +67,7 @@ def describe_strangers(report: Any) -> list[str]:
     nobody = report["degraded"]["photos without people"]["no face"]
     parts += [
         "Strangers whose photos share a defect: the FMR at the default threshold where both crops were degraded alike "
-        "(training/data/degradations.py), one photo of each of up to 500 people. Pairs with a refused photo count as "
+        "(training/data/degradations.py), one photo of each of up to 250 people. Pairs with a refused photo count as "
         "not matched.",
         "\n".join([f"| both photos | {' | '.join(columns)} |", TABLE * (len(columns) + 1) + "|", *lines]),
         f"Crops of {nobody['people']:.0f} places in photos without people, as if the detector had found a face there: "

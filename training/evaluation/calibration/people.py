@@ -16,7 +16,14 @@ from training.data.sets.vggface2 import without_known_names
 from training.evaluation.calibration.recognizability import choose_floors
 from training.evaluation.embeddings import Embeddings, embed_people
 from training.evaluation.trust.degraded import degrade_all
-from training.evaluation.trust.strangers import adults_of, embed_part, one_photo_each, pair_adults, score_groups
+from training.evaluation.trust.strangers import (
+    CALIBRATION_PEOPLE,
+    adults_of,
+    embed_part,
+    one_photo_each,
+    pair_adults,
+    score_groups,
+)
 from training.experiment import Experiment
 from training.metrics.groups import GroupScores
 from training.metrics.verification import PairScores
@@ -71,7 +78,8 @@ class CalibrationPeople:
         point = calibration.at_fmr()
         shown = [*self.sets.values(), adults_of(self.strangers)]
         crops = [
-            one_photo_each(faces, _people_of(each)) for faces, each in zip(self.faces.values(), shown, strict=True)
+            one_photo_each(faces, _people_of(each), CALIBRATION_PEOPLE)
+            for faces, each in zip(self.faces.values(), shown, strict=True)
         ]
         degraded = degrade_all(np.concatenate(crops), bundle.encode)
         return choose_floors(

@@ -16,7 +16,7 @@ from training.evaluation.calibration.points import require_calibration
 from training.evaluation.embeddings import FMRS, Embeddings, embed, supported_fmrs
 from training.evaluation.trust.degraded import FACELESS, DegradedFaces, degrade_all, rates_by_kind
 from training.evaluation.trust.reliability import measure_discard, measure_probability
-from training.evaluation.trust.strangers import adults_of, embed_part, one_photo_each, score_groups
+from training.evaluation.trust.strangers import REPORTED_PEOPLE, adults_of, embed_part, one_photo_each, score_groups
 from training.metrics.groups import GroupScores, compare_within_groups
 from training.metrics.identification import evaluate_open_set
 from training.metrics.verification import PairScores, tar_by_people
@@ -69,7 +69,10 @@ def evaluate_strangers(
         "threshold": threshold,
         "groups": _describe_groups(groups, threshold),
     }
-    sources = {"LFW": one_photo_each(faces, people), "All-Age-Faces": one_photo_each(strangers, adults)}
+    sources = {
+        "LFW": one_photo_each(faces, people, REPORTED_PEOPLE),
+        "All-Age-Faces": one_photo_each(strangers, adults, REPORTED_PEOPLE),
+    }
     report["degraded"] = {
         name: rates_by_kind(degrade_all(crops, bundle.encode), *_rule(calibration, threshold))
         for name, crops in sources.items()

@@ -1,6 +1,7 @@
 """People of whom there is one photo each: groups by sex and age, and photos that share a defect."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,8 @@ from training.evaluation.embeddings import Embeddings, embed
 from training.metrics.groups import GroupScores, compare_within_groups
 from training.metrics.verification import PairScores
 
-DEGRADED_PEOPLE = 500  # of each source, whose photos are degraded
+CALIBRATION_PEOPLE: Final = 500  # of each source, whose photos are degraded to choose floors
+REPORTED_PEOPLE: Final = 250  # the same for reports
 
 
 def embed_part(bundle: Bundle, faces: PreparedFaces, part: Part) -> Embeddings:
@@ -40,12 +42,12 @@ def pair_adults(strangers: Embeddings) -> PairScores:
     return adults_of(strangers).all_pairs()
 
 
-def one_photo_each(faces: PreparedFaces, people: Sequence[str]) -> NDArray[np.uint8]:
-    """The crop of the first photo, (n, S, S, 3), of each of DEGRADED_PEOPLE people at most, in alphabetical order."""
+def one_photo_each(faces: PreparedFaces, people: Sequence[str], most: int) -> NDArray[np.uint8]:
+    """The crop of the first photo, (n, S, S, 3), of each of `most` people at most, in alphabetical order."""
     first: dict[str, int] = {}
     wanted = frozenset(people)
     for row, person in enumerate(faces.people):
         if person in wanted:
             first.setdefault(person, row)
     rows = [first[person] for person in sorted(first)]
-    return faces.without_margin(np.array(rows[:: max(len(rows) // DEGRADED_PEOPLE, 1)][:DEGRADED_PEOPLE], np.int64))
+    return faces.without_margin(np.array(rows[:: max(len(rows) // most, 1)][:most], np.int64))
