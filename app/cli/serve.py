@@ -74,8 +74,8 @@ def _serve_in_this_process(settings: "Settings", options: dict[str, Any]) -> Non
         server.run()
     except KeyboardInterrupt:
         pass
-    except SystemExit:
-        if not failures:
+    except SystemExit:  # uvicorn's own status depends on its version
+        if server.started:
             raise
     if failures or not server.started:
         fail("The service did not start.")
@@ -99,7 +99,11 @@ def _serve_in_processes(settings: "Settings", overrides: dict[str, Any], options
             timeout_worker_healthcheck=HEALTHCHECK_S,
             **options,
         )
-        with config.bind_socket() as socket:
+        try:
+            bound = config.bind_socket()
+        except SystemExit:  # uvicorn said why; its own status depends on its version
+            fail("The service did not start.")
+        with bound as socket:
             supervisor = Supervisor(config, [socket])
             supervisor.run()
     if supervisor.failed:
