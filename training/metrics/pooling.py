@@ -11,6 +11,7 @@ from training.metrics.verification import PairScores
 
 MAX_COUNTED: int = 100_000  # false matches of a set among which pairs of people are counted
 MIN_EXPECTED: int = 10  # false matches of a set that enters a rate
+MIN_EXPECTED_ONE_PHOTO: int = 300  # the same where everybody has one photo
 Interval = tuple[float, float]
 
 
@@ -28,9 +29,16 @@ class PooledPairs:
     def supporting(self, fmr: float) -> "PooledPairs":
         """Only the sets in which this rate means at least MIN_EXPECTED false matches.
 
-        In a smaller set, one wrong label would decide.
+        In a smaller set, one wrong label would decide. Where everybody has one photo, MIN_EXPECTED_ONE_PHOTO are needed:
+        nobody noticed who is there twice.
         """
-        return PooledPairs([pairs for pairs in self.sets if fmr * pairs.impostor_pairs >= MIN_EXPECTED])
+        return PooledPairs(
+            [
+                pairs
+                for pairs in self.sets
+                if fmr * pairs.impostor_pairs >= (MIN_EXPECTED if pairs.photos.max() > 1 else MIN_EXPECTED_ONE_PHOTO)
+            ]
+        )
 
     @property
     def people(self) -> int:

@@ -49,6 +49,7 @@ def test_densities_have_the_sum_one(pooled: PooledPairs) -> None:
 
 def test_a_set_that_is_too_small_for_a_rate_does_not_enter_it(pooled: PooledPairs) -> None:
     pairs = [each.impostor_pairs for each in pooled.sets]
-    assert pooled.supporting(0.1).sets == pooled.sets
+    assert pooled.supporting(0.2).sets == pooled.sets
+    assert pooled.supporting(0.1).sets == pooled.sets[:2]  # 60 strangers have 1,770 pairs, 177 of them false matches
     assert pooled.supporting(10 / pairs[0]).sets == [pooled.sets[0]]  # the largest
     assert not pooled.supporting(1e-9).sets
