@@ -31,9 +31,7 @@ class Settings(BaseSettings):
     root_path: str = Field(
         "", pattern=r"^(/[A-Za-z0-9._~-]+)*$", description="Prefix under which a proxy serves the service, as /faces."
     )
-    max_connections: int = Field(
-        1000, ge=1, description="Connections per process. Further ones are answered 503 without being read."
-    )
+    max_connections: int = Field(1000, ge=1, description="Connections per process. Further ones are closed at once.")
     bundle: str = Field("deploy", description="Name of a shipped bundle, or path of your own.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the networks run.")
     precision: Precision = Field(
