@@ -70,7 +70,7 @@ class Settings(BaseSettings):
         2.0, gt=0, le=60, description="Seconds of the processor that decoding one photo may take."
     )
     max_decode_bytes: int = Field(
-        300 * 1024 * 1024, ge=50 * 1024 * 1024, description="Bytes of memory that decoding one photo may take."
+        1024 * 1024 * 1024, ge=50 * 1024 * 1024, description="Bytes of memory that decoding one photo may take."
     )
     workers: int = Field(1, ge=1, le=64, description="Number of processes. They share the gallery.")
     threads: int | None = Field(

@@ -96,11 +96,12 @@ class _Reader(h11.Connection):
                 raise h11.RemoteProtocolError("the body comes in too many small pieces")
         return event
 
-    def send(self, event: Any) -> bytes | None:
+    def send(self, event: h11.Event) -> bytes | None:  # type: ignore[override]
         if isinstance(event, h11.Response) and self.their_state is h11.SEND_BODY and CLOSE not in event.headers:
             headers = [*event.headers, CLOSE]
             event = h11.Response(status_code=event.status_code, headers=headers, reason=event.reason)
-        return super().send(event)
+        sent: bytes | None = super().send(event)
+        return sent
 
 
 class _LingeringTransport:
