@@ -5,7 +5,7 @@ import io
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
@@ -27,6 +27,7 @@ from app.api.request_bounds import BodyLimits, RequestBoundsMiddleware
 from app.api.security_headers import SecurityHeadersMiddleware
 from app.api.target import TargetMiddleware
 from app.cores import count_cores
+from app.errors import NotReady
 from app.gallery import open_gallery
 from app.gallery.base import Gallery
 from app.gallery.guarded import GuardedGallery
@@ -137,10 +138,16 @@ def _check_and_warm_up(bundle: Bundle, reader: PhotoReader) -> tuple[str, ...]:
     size = bundle.metadata.crop_size
     for faces in TIMED_BATCHES * 2:  # TorchScript optimizes a new input shape over two runs
         bundle.encode(np.zeros((faces, size, size, 3), np.uint8))
-    stream = io.BytesIO()
-    Image.new("RGB", (size, size), "grey").save(stream, "JPEG")
-    with suppress(NoFaceFound):
-        reader.read(stream.getvalue(), FaceSelection.LARGEST)
+    for kind in ("JPEG", "PNG"):  # decoded in this process, and in one of its own
+        stream = io.BytesIO()
+        Image.new("RGB", (size, size), "grey").save(stream, kind)
+        try:
+            reader.read(stream.getvalue(), FaceSelection.LARGEST)
+        except NoFaceFound:
+            pass
+        except NotReady as error:
+            log.error("not ready", extra={"reason": str(error)})
+            return (str(error),)
     return ()
 
 

@@ -33,9 +33,7 @@ class Settings(BaseSettings):
     root_path: str = Field(
         "", pattern=r"^(/[A-Za-z0-9._~-]+)*$", description="Prefix under which a proxy serves the service, as /faces."
     )
-    max_connections: int = Field(
-        1000, ge=1, description="Connections per process. Further ones are answered 503 without being read."
-    )
+    max_connections: int = Field(1000, ge=1, description="Connections per process. Further ones are closed at once.")
     bundle: str = Field("deploy", description="Name of a shipped bundle, or path of your own.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the networks run.")
     precision: Precision = Field(
@@ -80,7 +78,7 @@ class Settings(BaseSettings):
         2.0, gt=0, le=60, description="Seconds of the processor that decoding one photo may take."
     )
     max_decode_bytes: int = Field(
-        300 * 1024 * 1024, ge=50 * 1024 * 1024, description="Bytes of memory that decoding one photo may take."
+        1024 * 1024 * 1024, ge=50 * 1024 * 1024, description="Bytes of memory that decoding one photo may take."
     )
     workers: int = Field(1, ge=1, le=64, description="Number of processes. They share the gallery.")
     threads: int | None = Field(

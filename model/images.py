@@ -25,7 +25,8 @@ FORMAT_NAMES: Final = "JPEG, PNG, WebP, BMP, TIFF, GIF or HEIC"
 _DECODER_ERRORS: Final = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
 _JPEG: Final = ("JPEG", "MPO")  # phones write MPO: several pictures in one JPEG, opened by the decoder of JPEG
 # Measured; Pillow itself holds 4. WebP's decoder has two more copies, HEIF's its planes.
-_BYTES_PER_PIXEL: Final = {"WEBP": 15, "HEIF": 7}
+_BYTES_PER_PIXEL: Final = {"WEBP": 16, "HEIF": 7}
+_PROGRESSIVE_BYTES_PER_PIXEL: Final = 8  # the decoder keeps 2 bytes of each of up to four components
 MAX_SCANS: Final = 100  # of a JPEG; encoders write about ten
 _MAGIC: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"II*\0", b"MM\0*", b"GIF8")
 
@@ -144,7 +145,9 @@ def decoder_bytes(data: bytes) -> int:
     set_up_decoders()
     try:
         with _open(data) as image:
-            return image.size[0] * image.size[1] * _BYTES_PER_PIXEL.get(image.format or "", 4)
+            progressive = image.format in _JPEG and "progressive" in image.info
+            each = _PROGRESSIVE_BYTES_PER_PIXEL if progressive else _BYTES_PER_PIXEL.get(image.format or "", 4)
+            return image.size[0] * image.size[1] * each
     except PhotoError:
         return 0
 

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -41,6 +42,7 @@ def serve(
 def server_options(settings: "Settings") -> dict[str, Any]:
     """Returns uvicorn's options for these settings."""
     from app.api.target import MAX_HEADERS_BYTES
+    from app.cli.connection import BoundedConnection
 
     return {
         "host": settings.host,
@@ -49,10 +51,9 @@ def server_options(settings: "Settings") -> dict[str, Any]:
         "timeout_graceful_shutdown": int(settings.deadline_s) + 1,
         # httptools takes an offer to upgrade to HTTP/2, which every Java client makes, for the end of the request: the
         # body is lost. h11 reads it, and has a limit on headers whose end has not arrived.
-        "http": "h11",
+        "http": partial(BoundedConnection, max_connections=settings.max_connections),
         "h11_max_incomplete_event_size": MAX_HEADERS_BYTES,
         "ws": "none",
-        "limit_concurrency": settings.max_connections,
     }
 
 

@@ -29,8 +29,8 @@ class PooledPairs:
     def supporting(self, fmr: float) -> "PooledPairs":
         """Only the sets in which this rate means at least MIN_EXPECTED false matches.
 
-        In a smaller set, one wrong label would decide. Where everybody has one photo, MIN_EXPECTED_ONE_PHOTO are needed:
-        nobody noticed who is there twice.
+        In a smaller set, one wrong label would decide. Where everybody has one photo, it takes MIN_EXPECTED_ONE_PHOTO,
+        since nobody noticed who is there twice.
         """
         return PooledPairs(
             [

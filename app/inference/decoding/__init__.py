@@ -1,1 +1,1 @@
-"""Photos are decoded in processes that can be killed: decision 21."""
+"""Photos are decoded in processes that can be killed: decision 22."""

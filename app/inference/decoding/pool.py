@@ -4,6 +4,7 @@ import mmap
 import os
 import queue
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -13,12 +14,14 @@ from typing import Any, Final
 
 import numpy as np
 
+from app.errors import NotReady
 from app.inference.decoding.messages import READY, DecodeRequest, receive_answer, send_request
 from model import errors
 from model.images import DecodedImage, ImageLimits, Pixels, damaged, decode_scaled, too_expensive
 from model.jpeg import pixels_to_scan
 
 START_SECONDS: Final = 60.0
+END_SECONDS: Final = 1.0  # from the end of its socket to the end of a process
 TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 PATIENCE: Final = 15  # a busy machine may take so many times longer than the processor's time that is allowed
 # glibc keeps what ordinary photos need, and returns at once what a large one needed.
@@ -42,23 +45,45 @@ class DecoderPool:
         self.replaced = 0  # processes that were killed or had ended
         self._idle: queue.LifoQueue[_Process] = queue.LifoQueue()  # the last one used has its code in the caches
         for _ in range(processes):
-            self._idle.put(_Process(memory))
+            self._idle.put(_Process(memory, seconds))
 
     def decode(self, data: bytes, limits: ImageLimits | None = None, min_pixels: int | None = None) -> DecodedImage:
-        """Decodes like `decode_scaled`. Raises the same errors, PhotoTooExpensive for a photo beyond the limits too."""
+        """Decodes like `decode_scaled`. Raises the same errors, PhotoTooExpensive for a photo beyond the limits too.
+
+        A process may end for a reason that is not the photo's. Then another one gets the photo, once. Raises NotReady
+        if no process starts.
+        """
         limits = limits or ImageLimits()
         if _is_cheap(data):
             return decode_scaled(data, limits, min_pixels)
         if not data or len(data) > limits.max_bytes:
             return decode_scaled(data, limits)  # refuses it unread
+        try:
+            return self._decode(data, limits, min_pixels)
+        except _Stopped:
+            pass
+        try:
+            return self._decode(data, limits, min_pixels)
+        except _Stopped as stopped:
+            if not stopped.started:
+                raise _no_decoder() from stopped
+            raise (too_expensive() if stopped.killed else damaged()) from None
+
+    def _decode(self, data: bytes, limits: ImageLimits, min_pixels: int | None) -> DecodedImage:
+        """Raises _Stopped if the process has ended without an answer."""
         process = self._idle.get()
         try:
             return process.decode(data, limits, min_pixels, self._seconds)
-        except _Stopped as stopped:
+        except (_Late, _Stopped) as stopped:
             self.replaced += 1
             process.kill()
-            process = _Process(self._memory)
-            raise (too_expensive() if stopped.late else damaged()) from None
+            try:
+                process = _Process(self._memory, self._seconds)
+            except OSError as error:
+                raise _no_decoder() from error
+            if isinstance(stopped, _Late):
+                raise too_expensive() from None
+            raise
         finally:
             self._idle.put(process)
 
@@ -81,35 +106,48 @@ def _is_cheap(data: bytes) -> bool:
     return work is not None and work <= CHEAP_PIXELS
 
 
-class _Stopped(Exception):
-    """The process has no answer: it is late, or it has ended."""
+def _no_decoder() -> NotReady:
+    return NotReady("The service cannot start a process that decodes photos. Try again later.")
 
-    def __init__(self, late: bool) -> None:
+
+class _Late(Exception):
+    """The process has no answer in time."""
+
+
+class _Stopped(Exception):
+    """The process has ended without an answer. `killed`: as the kernel does when memory runs out."""
+
+    def __init__(self, started: bool, killed: bool) -> None:
         super().__init__()
-        self.late = late
+        self.started, self.killed = started, killed
 
 
 class _Process:
     """One decoder process. One thread at a time uses it."""
 
-    def __init__(self, memory: int) -> None:
-        """Starts the process and does not wait for it."""
+    def __init__(self, memory: int, seconds: float) -> None:
+        """Starts the process and does not wait for it. Raises OSError if it cannot."""
         self._socket, theirs = socket.socketpair()
         root = str(Path(__file__).parents[3])
         # It needs no key and no address of a database.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("FACETWIN_")}
         environment |= {"PYTHONPATH": root, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **KEEP_MEMORY}
-        arguments = ["-P", "-W", "ignore", "-m", "app.inference.decoding.process", str(theirs.fileno()), str(memory)]
+        limits = [str(memory), str(seconds)]
+        arguments = ["-P", "-W", "ignore", "-m", "app.inference.decoding.process", str(theirs.fileno()), *limits]
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, *arguments], pass_fds=(theirs.fileno(),), env=environment, stdin=subprocess.DEVNULL
-            )
+            try:
+                self._process = subprocess.Popen(  # noqa: S603
+                    [sys.executable, *arguments], pass_fds=(theirs.fileno(),), env=environment, stdin=subprocess.DEVNULL
+                )
+            except OSError:
+                self._socket.close()
+                raise
         self._readable = select.poll()
         self._readable.register(self._socket, select.POLLIN)
         self._ready = False
 
     def decode(self, data: bytes, limits: ImageLimits, min_pixels: int | None, seconds: float) -> DecodedImage:
-        """Raises PhotoError, and _Stopped after which the process is of no more use."""
+        """Raises PhotoError, and _Late or _Stopped, after which the process is of no more use."""
         file = os.memfd_create("facetwin-pixels")
         try:
             answer = self._ask(DecodeRequest(data, limits, min_pixels, file), seconds)
@@ -141,13 +179,22 @@ class _Process:
             while not self._readable.poll(left * 1000):
                 left = max(seconds - (self._cpu_seconds() - used), 0.0)
                 if not left or time.monotonic() > given_up:
-                    raise _Stopped(late=True)
+                    raise _Late
                 left = max(left, 0.02)
             return receive_answer(self._socket)
         except TimeoutError as error:
-            raise _Stopped(late=True) from error
+            if not self._ready:
+                raise _Stopped(started=False, killed=False) from error
+            raise _Late from error
         except (OSError, EOFError) as error:
-            raise _Stopped(late=False) from error
+            raise _Stopped(self._ready, killed=self._exit_code() == -signal.SIGKILL) from error
+
+    def _exit_code(self) -> int | None:
+        """Returns how the process has ended; None if it has not."""
+        try:
+            return self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
 
     def _wait_until_ready(self) -> None:
         if not self._ready:

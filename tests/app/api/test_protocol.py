@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,11 @@ def serving(folder: Path, **given: Any) -> Iterator[int]:
     while not server.started:
         assert thread.is_alive()
         time.sleep(0.01)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    thread.join(30)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(30)
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +121,122 @@ def test_connections_have_a_limit_and_are_free_again_when_others_close(tmp_path:
         held = [socket.create_connection(("127.0.0.1", port)) for _ in range(3)]
         time.sleep(0.2)
         request = head("/healthz", "Connection: close", method="GET", length=0)
-        assert status(exchange(port, request)) == 503
+        assert closes_unread(port)
         for connection in held:
             connection.close()
         time.sleep(0.2)
         assert status(exchange(port, request)) == 200
+
+
+def closes_unread(port: int, timeout: float = 5) -> bool:
+    """Says whether the server closes a new connection on which nothing is sent."""
+    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
+        try:
+            return connection.recv(1) == b""
+        except ConnectionResetError:
+            return True
+        except TimeoutError:
+            return False
+
+
+def healthz_seconds(port: int) -> float:
+    """Returns the longest of five answers to /healthz."""
+    longest, request = 0.0, head("/healthz", "Connection: close", method="GET", length=0)
+    for _ in range(5):
+        start = time.monotonic()
+        assert status(exchange(port, request)) == 200
+        longest = max(longest, time.monotonic() - start)
+        time.sleep(0.05)
+    return longest
+
+
+@contextmanager
+def sending_small_chunks(port: int, path: str) -> Iterator[tuple[socket.socket, threading.Thread]]:
+    """Sends a body in chunks of one byte until the server closes the connection."""
+    request = head(path, "Transfer-Encoding: chunked", "Content-Type: application/json", length=0)
+
+    def send() -> None:
+        with suppress(OSError):
+            connection.sendall(request)
+            time.sleep(0.2)  # the service has answered, if it does not await the body
+            while True:
+                connection.sendall(b"1\r\nx\r\n" * 20_000)
+
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        thread = threading.Thread(target=send)
+        thread.start()
+        try:
+            yield connection, thread
+        finally:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            thread.join(30)
+
+
+@pytest.mark.parametrize(("keys", "code"), [("a-key-of-sixteen!", 401), ("", 400)])
+def test_a_body_of_small_chunks_without_end_delays_nobody_and_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: str, code: int
+) -> None:
+    monkeypatch.setattr("app.cli.connection.LINGER_S", 2.0)
+    with serving(tmp_path, api_keys=keys) as port, sending_small_chunks(port, "/embed") as (connection, thread):
+        answer = connection.recv(65536)
+        assert status(answer) == code
+        assert b"connection: close" in answer
+        assert healthz_seconds(port) < 1
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_a_client_that_reads_when_it_has_sent_all_gets_its_refusal(tmp_path: Path) -> None:
+    with serving(tmp_path, api_keys="a-key-of-sixteen!") as port:
+        length = 20_000_000
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+            connection.sendall(head("/embed", length=length) + bytes(length))
+            answer = connection.recv(65536)
+        assert status(answer) == 401
+        assert b"connection: close" in answer
+
+
+def test_a_refusal_whose_body_has_arrived_keeps_the_connection(tmp_path: Path) -> None:
+    with (
+        serving(tmp_path, api_keys="a-key-of-sixteen!") as port,
+        socket.create_connection(("127.0.0.1", port), timeout=60) as connection,
+    ):
+        for _ in range(3):
+            connection.sendall(head("/embed") + BODY)
+            assert status(connection.recv(65536)) == 401
+
+
+def test_after_an_answer_only_so_many_bytes_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.cli.connection.LINGER_BYTES", 1_000_000)
+    with (
+        serving(tmp_path, api_keys="a-key-of-sixteen!") as port,
+        socket.create_connection(("127.0.0.1", port), timeout=60) as connection,
+        pytest.raises((BrokenPipeError, ConnectionResetError)),
+    ):
+        connection.sendall(head("/embed", length=10**9) + bytes(200_000_000))
+
+
+@pytest.mark.parametrize(
+    "start", [b"", b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"], ids=["nothing", "half a head"]
+)
+@pytest.mark.parametrize("before", [0, 1], ids=["first", "second"])
+def test_a_head_that_does_not_arrive_ends_its_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes, before: int
+) -> None:
+    monkeypatch.setattr("app.cli.connection.HEAD_S", 0.5)
+    with serving(tmp_path) as port, socket.create_connection(("127.0.0.1", port), timeout=4) as connection:
+        for _ in range(before):
+            connection.sendall(head("/healthz", method="GET", length=0))
+            assert status(connection.recv(65536)) == 200
+        connection.sendall(start)
+        assert connection.recv(1) == b""
+
+
+def test_a_long_request_is_not_a_missing_head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.cli.connection.HEAD_S", 0.3)
+    with serving(tmp_path) as port, socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(head("/embed"))
+        time.sleep(1)
+        connection.sendall(BODY)
+        assert status(connection.recv(65536)) == 200

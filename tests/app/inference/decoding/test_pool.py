@@ -1,16 +1,22 @@
 """Real decoder processes, on photos that cost little and on photos that cost too much."""
 
 import os
+import resource
 import signal
-import threading
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import app.inference.decoding.pool as pool_module
+import app.inference.decoding.process as process_module
+from app.errors import NotReady
+from app.inference.decoding.messages import DecodeRequest
 from app.inference.decoding.pool import DecoderPool
 from model.errors import CorruptImage, EmptyImage, ImageTooLarge, PhotoError, PhotoTooExpensive, UnsupportedImage
 from model.images import ImageLimits, decode_scaled
@@ -101,15 +107,76 @@ def test_a_photo_that_takes_too_long_ends_its_process_in_time_and_another_one_ta
         pool.close()
 
 
-def test_a_photo_that_crashes_its_process_is_damaged_and_another_process_takes_its_place(pool: DecoderPool) -> None:
-    pool.decode(encoded(two_colours(), "PNG"))
-    (victim,) = children()
-    os.kill(victim, signal.SIGSTOP)
-    crash = threading.Timer(0.3, os.kill, (victim, signal.SIGKILL))
-    crash.start()
-    with pytest.raises(CorruptImage):
+def end_process_at(monkeypatch: pytest.MonkeyPatch, number: signal.Signals, times: int) -> None:
+    """Ends the process of each of the next photos when it has the photo."""
+    ask, left = pool_module._Process._ask, [None] * times
+
+    def ask_and_end(process: Any, *arguments: Any) -> Any:
+        process._wait_until_ready()
+        if left:
+            left.pop()
+            os.kill(process._process.pid, number)
+        return ask(process, *arguments)
+
+    monkeypatch.setattr(pool_module._Process, "_ask", ask_and_end)
+
+
+def test_a_process_that_ends_once_is_replaced_and_the_photo_decoded(
+    pool: DecoderPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = pool.replaced
+    end_process_at(monkeypatch, signal.SIGKILL, times=1)
+    assert pool.decode(encoded(two_colours(), "PNG")).width == 64
+    assert pool.replaced == before + 1
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGSEGV, CorruptImage), (signal.SIGKILL, PhotoTooExpensive)], ids=["crash", "memory"]
+)
+def test_a_photo_that_ends_two_processes_is_refused_and_a_third_takes_their_place(
+    pool: DecoderPool, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, error: type[PhotoError]
+) -> None:
+    end_process_at(monkeypatch, number, times=2)
+    with pytest.raises(error):
         pool.decode(encoded(two_colours(), "PNG"))
     assert pool.decode(encoded(two_colours(), "PNG")).width == 64
+
+
+def test_a_process_that_cannot_start_is_not_the_fault_of_the_photo(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(sys, "executable", "/bin/false")
+        pool = DecoderPool(1, seconds=20, memory=MEMORY)
+        with pytest.raises(NotReady):
+            pool.decode(encoded(two_colours(), "PNG"))
+        broken.setattr(sys, "executable", "/nowhere")
+        for _ in range(2):
+            with pytest.raises(NotReady):
+                pool.decode(encoded(two_colours(), "PNG"))
+    assert pool.decode(encoded(two_colours(), "PNG")).width == 64
+    pool.close()
+
+
+def test_a_process_leaves_sigterm_to_its_service_and_has_an_end_without_it() -> None:
+    others = children()
+    pool = DecoderPool(1, seconds=3, memory=MEMORY)
+    pool.decode(encoded(two_colours(), "PNG"))
+    (pid,) = children() - others
+    os.kill(pid, signal.SIGTERM)
+    assert pool.decode(encoded(two_colours(), "PNG")).width == 64
+    assert children() - others == {pid}
+    soft, _ = resource.prlimit(pid, resource.RLIMIT_CPU)
+    assert 5 <= soft <= 12
+    pool.close()
+
+
+@pytest.mark.parametrize("error", [OverflowError, TypeError, RecursionError])
+def test_whatever_a_decoder_raises_is_damage(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+    def fail(*arguments: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(process_module, "decode_scaled", fail)
+    request = DecodeRequest(b"photo", ImageLimits(), None, os.memfd_create("pixels"))
+    assert process_module._answer(request, MEMORY)["error"] == "CorruptImage"
 
 
 def test_a_small_ordinary_jpeg_needs_no_process() -> None:
