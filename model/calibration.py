@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-# No group of adults may have more than this many times the false match rate that is asked for.
+# No group of adults may have more than this many times the false match rate that is asked for ...
 WORST_GROUP_FACTOR: Final = 10.0
+# ... but a group is not held to less than this: its few pairs, some of people who are there twice, cannot show it.
+LOWEST_GROUP_FMR: Final = 1e-3
 
 
 class TargetUnsupported(Exception):
@@ -33,8 +35,9 @@ class OperatingPoint:
     worst_group: str | None = None  # in words, such as "women 60 and older"
 
     def keeps(self, fmr: float) -> bool:
-        """Whether the rate is at most `fmr`, and that of every group of adults at most WORST_GROUP_FACTOR times it."""
-        return self.fmr <= fmr and (self.fmr_worst_group or 0.0) <= WORST_GROUP_FACTOR * fmr
+        """Whether the rate is at most `fmr`, and that of every group of adults at most WORST_GROUP_FACTOR times it (or
+        LOWEST_GROUP_FMR, if that is more)."""
+        return self.fmr <= fmr and (self.fmr_worst_group or 0.0) <= max(WORST_GROUP_FACTOR * fmr, LOWEST_GROUP_FMR)
 
 
 @dataclass(frozen=True)

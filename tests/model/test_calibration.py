@@ -94,6 +94,13 @@ def test_a_point_whose_worst_group_exceeds_ten_times_the_target_does_not_keep_it
     assert replace(calibration(), points=(unfair, fair)).at_fmr(2e-3) == unfair
 
 
+def test_a_group_is_not_held_to_less_than_its_pairs_can_show() -> None:
+    strict = replace(operating_point(0.9, 1e-6), fmr_worst_group=1e-3)
+    assert replace(calibration(), points=(strict,)).at_fmr(1e-6) == strict
+    with pytest.raises(TargetUnsupported):
+        replace(calibration(), points=(replace(strict, fmr_worst_group=2e-3),)).at_fmr(1e-6)
+
+
 def test_the_threshold_rises_for_a_doubtful_face_only() -> None:
     rule = Recognizability(refused_below=0.2, doubtful_below=0.5, raised_by=0.1, usable_refused=0.004)
     assert rule.raise_for(0.49) == 0.1

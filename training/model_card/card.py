@@ -170,7 +170,7 @@ def _describe_points(calibration: Calibration) -> str:
     ]
     first = points[0]
     grouped = first.fmr_worst_group is not None
-    promise = f", and {WORST_GROUP_FACTOR:.0f} times it for every group of adults" if grouped else ""
+    promise = f", and {WORST_GROUP_FACTOR:.0f} times it (or 1 in 1,000) for every group of adults" if grouped else ""
     columns = " FMR of the worst group of adults |" if grouped else ""
     columns += " FMR without | FNMR without |" if errors else ""
     note = f" The last two columns leave out {len(errors.photos)} photos with wrong labels." if errors else ""
