@@ -14,8 +14,7 @@ from model.calibration import Calibration
 from model.encoder.bundle import find_bundle, load_bundle
 from tests.support.fakes import encoded, landscape
 from tests.support.server import Server
-from training.config import CropConfig
-from training.data.crops import prepare_crops
+from training.data.crops import crop_config_for, prepare_crops
 from training.data.pairs import Pair, read_pairs
 from training.data.photos import Photo
 from training.evaluation.embeddings import embed_people
@@ -45,7 +44,7 @@ def test_served_similarities_equal_those_computed_offline(
     calibration = bundle.metadata.calibration
     assert isinstance(calibration, Calibration)
 
-    served = CropConfig(bundle.metadata.crop_size, 16, "service")
+    served = crop_config_for(bundle)
     faces = prepare_crops([lfw[name] for name in names], served, tmp_path, "lfw", workers=1)
     scored = embed_people(bundle, faces, frozenset(faces.people))
     service = ServiceClient(server.url, list(lfw.values()))
