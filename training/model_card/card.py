@@ -58,7 +58,7 @@ def describe_bundle(metadata: BundleMetadata, file: str) -> str:
         [
             _describe_origin(metadata, metadata.calibration, file),
             *_describe_accuracy(metadata.evaluation or {}),
-            *describe_people((metadata.evaluation or {})["people"]),
+            *describe_people((metadata.evaluation or {}).get("people")),
             *describe_strangers((metadata.evaluation or {}).get("strangers")),
             _describe_points(metadata.calibration),
         ]
