@@ -6,7 +6,7 @@ TABLE = "| --- "
 
 
 def describe_people(report: Any) -> list[str]:
-    """Paragraphs on the test people with several photos (training/evaluation/trust/report.py); none without a report."""
+    """Paragraphs on test people with several photos (training/evaluation/trust/report.py); none without a report."""
     if report is None:
         return []
     tars = ", ".join(f"{tar:.1%} at {float(fmr):g}" for fmr, tar in report["tar_by_people"].items())
