@@ -15,8 +15,8 @@ from app.inference.admission import Admission
 from model.errors import ImageTooLarge
 
 MAX_FIELDS_BYTES: Final = 64 * 1024  # of all fields that are not photos, and of every body without photos
-# Base64 takes 4 bytes for 3; some clients escape every slash in it.
-BASE64_GROWTH: Final = 1.4
+# Base64 takes 4 bytes for 3; some clients escape slashes and plus signs in it, or break its lines.
+BASE64_GROWTH: Final = 1.5
 
 
 @dataclass(frozen=True)
