@@ -5,38 +5,13 @@ They hold before any route, dependency or parser sees the request. A slow body t
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.paths import has_body, is_counted, route_path
-from app.errors import DeadlineExceeded, RequestTimeout, RequestTooLarge
+from app.body_limits import BodyLimits
+from app.errors import DeadlineExceeded, RequestTimeout
 from app.inference.admission import Admission
-from model.errors import ImageTooLarge
-
-MAX_FIELDS_BYTES: Final = 64 * 1024  # of all fields that are not photos, and of every body without photos
-# Base64 takes 4 bytes for 3; some clients escape slashes and plus signs in it, or break its lines.
-BASE64_GROWTH: Final = 1.5
-
-
-@dataclass(frozen=True)
-class BodyLimits:
-    """The largest body by path. `photos` says how many a route takes; all other routes take none."""
-
-    photos: dict[str, int]
-    max_image_bytes: int
-    max_held_bytes: int  # of all bodies that are held at once
-
-    def largest(self, path: str) -> int:
-        """Returns the largest body that the path accepts, in bytes."""
-        return MAX_FIELDS_BYTES + int(self.photos.get(path, 0) * self.max_image_bytes * BASE64_GROWTH)
-
-    def refusal(self, path: str) -> Exception:
-        """Returns the error of a body that is larger."""
-        words = f"The request is larger than {self.largest(path):,} bytes."
-        if path in self.photos:
-            return ImageTooLarge(f"{words} Send smaller photos.")
-        return RequestTooLarge(f"{words} This route takes no photos; send less.")
 
 
 class RequestBoundsMiddleware:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from app.api.request_bounds import MAX_FIELDS_BYTES, BodyLimits, RequestBoundsMiddleware
+from app.api.request_bounds import RequestBoundsMiddleware
+from app.api.routes_faces import PHOTOS
+from app.body_limits import MAX_FIELDS_BYTES, MOST_PHOTOS, BodyLimits
 from app.errors import DeadlineExceeded, Overloaded, RequestTimeout, RequestTooLarge
 from app.inference.admission import Admission
 from app.settings import Settings
@@ -107,6 +109,10 @@ async def test_an_application_cannot_hide_that_its_body_was_too_large() -> None:
         await ask(bounded(), "POST", "/names", EndlessBody())
     with pytest.raises(ImageTooLarge, match="1,565,536 bytes"):
         await ask(bounded(), "POST", "/photo", EndlessBody())
+
+
+async def test_settings_know_how_many_photos_a_request_has() -> None:
+    assert max(PHOTOS.values()) == MOST_PHOTOS
 
 
 async def test_a_body_of_exactly_the_limit_passes() -> None:
