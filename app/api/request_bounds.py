@@ -6,6 +6,7 @@ They hold before any route, dependency or parser sees the request. A slow body t
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.paths import has_body, is_counted, route_path
@@ -32,7 +33,7 @@ class RequestBoundsMiddleware:
         path = route_path(scope)
         limit = self.limits.largest(path)
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if declared.isdigit() and int(declared[:20]) > limit:
+        if declared.isdigit() and int(declared[:20]) > limit and _is_route(scope):
             raise self.limits.refusal(path)
         exchange = _Exchange(complete=not has_body(scope))
 
@@ -80,3 +81,9 @@ class _Exchange:
     received: int = 0  # bytes of the body
     started: bool = False  # the answer has started
     refusal: Exception | None = None
+
+
+def _is_route(scope: Scope) -> bool:
+    """Says whether the application has a route for the path; otherwise it answers 404 and reads no body."""
+    app = scope.get("app")
+    return app is None or any(route.matches(scope)[0] is not Match.NONE for route in app.routes)

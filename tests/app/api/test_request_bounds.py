@@ -60,6 +60,14 @@ async def test_a_declared_length_over_the_limit_is_refused_unread(app: Any) -> N
         assert (path, answer.status, body.read) == (path, 413, 0)
 
 
+async def test_an_unknown_path_is_404_however_large_its_body_is(app: Any) -> None:
+    for headers in ({"content_length": "400000000"}, {}):
+        body = EndlessBody()
+        answer = await ask(app, "POST", "/verfy", body, content_type=JSON, **headers)
+        assert (answer.status, answer.code) == (404, "not_found")
+        assert body.read <= CHUNK
+
+
 async def test_a_body_that_does_not_arrive_is_408_at_the_deadline_on_every_route_that_reads_one(
     tmp_path: Path,
 ) -> None:
