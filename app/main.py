@@ -23,9 +23,10 @@ from app.api.origins import OriginMiddleware
 from app.api.prefix import PrefixMiddleware
 from app.api.problems import install_problem_handlers
 from app.api.rate_limits import RateLimitMiddleware, RateLimits
-from app.api.request_bounds import BodyLimits, RequestBoundsMiddleware
+from app.api.request_bounds import RequestBoundsMiddleware
 from app.api.security_headers import SecurityHeadersMiddleware
 from app.api.target import TargetMiddleware
+from app.body_limits import BodyLimits
 from app.cores import count_cores
 from app.errors import NotReady
 from app.gallery import open_gallery

@@ -10,6 +10,7 @@ from limits import parse_many
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.body_limits import MOST_PHOTOS, largest_body
 from app.cores import count_cores
 from app.gallery import POSTGRES_PREFIX, SQLITE_PREFIX
 from app.gallery.base import GalleryLimits
@@ -113,7 +114,7 @@ class Settings(BaseSettings):
     def known_hosts(self) -> tuple[str, ...] | None:
         """The names by which callers may address the service, besides those of this machine; None allows any."""
         if self.allowed_hosts or (is_loopback(self.host) and not self.api_keys):
-            return (*self.allowed_hosts, self.host)
+            return (*self.allowed_hosts, self.host.lower())
         return None
 
     @field_validator("api_keys", "allowed_hosts", "allowed_origins", mode="before")
@@ -143,6 +144,14 @@ class Settings(BaseSettings):
         if not all(re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", origin) for origin in origins):
             raise ValueError("an origin looks like https://example.com: a scheme, a name in small letters, and no path")
         return origins
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        names = tuple(host.lower().removeprefix("[").removesuffix("]").rstrip(".") for host in hosts)
+        if not all(re.fullmatch(r"[a-z0-9._-]+", name) or is_address(name) for name in names):
+            raise ValueError("a name looks like faces.example.com: without a scheme, a port and a path")
+        return names
 
     @field_validator("engine")
     @classmethod
@@ -176,6 +185,15 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _check_held_bytes(self) -> Self:
+        largest = largest_body(MOST_PHOTOS, self.max_image_bytes)
+        if self.max_held_bytes < largest:
+            raise ValueError(
+                f"FACETWIN_MAX_HELD_BYTES must be at least {largest:,}, for two photos of FACETWIN_MAX_IMAGE_BYTES"
+            )
+        return self
+
 
 def load_settings(**overrides: Any) -> Settings:
     """Reads the environment. Raises ValueError on a bad value and on an unknown FACETWIN_* variable."""
@@ -190,7 +208,13 @@ def is_loopback(host: str) -> bool:
     """Says whether a host name or address always means this machine."""
     if host == "localhost":
         return True
+    return is_address(host) and ip_address(host).is_loopback
+
+
+def is_address(host: str) -> bool:
+    """Says whether a host is an IP address instead of a name."""
     try:
-        return ip_address(host).is_loopback
+        ip_address(host)
     except ValueError:
         return False
+    return True

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from app.api.request_bounds import BodyLimits
 from app.api.routes_faces import PHOTOS
+from app.body_limits import BodyLimits
 from app.settings import Settings
 
 ROOT = Path(__file__).parents[1]

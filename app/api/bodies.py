@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ValidationError, WithJsonSchema
 from app.api.form_body import check_charset, parse_form_body
 from app.api.json_body import parse_json_body
 from app.api.problems import field_errors
-from app.api.request_bounds import MAX_FIELDS_BYTES
+from app.body_limits import MAX_FIELDS_BYTES
 from app.errors import MalformedRequest
 from app.json_text import parse_json
 

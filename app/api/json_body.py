@@ -13,6 +13,12 @@ from app.json_text import MAX_DEPTH, InvalidJson, parse_json
 
 PIECE: Final = 512 * 1024  # characters of base64 decoded at once; a multiple of 4
 MARK: Final = re.compile(rb'["{}\[\]]')
+ESCAPES: Final = (
+    (b"\\/", b"/"),
+    (b"\\r", b""),
+    (b"\\n", b""),
+    *((b"\\u00" + digits, chr(int(digits, 16)).encode()) for digits in (b"2b", b"2B", b"2f", b"2F", b"3d", b"3D")),
+)
 NOT_BASE64: Final = "is not valid base64; send the photo's bytes in base64, or as a file in multipart"
 
 
@@ -39,7 +45,7 @@ def decode_photo(name: str, text: bytes) -> bytes:
     if text.startswith(b"data:"):
         text = text[text.find(b",", 0, 200) + 1 :]
     if b"\\" in text:
-        text = text.replace(b"\\/", b"/")  # some clients escape every slash
+        text = _unescape(text)
     try:
         if 0 <= text.find(b"=") < len(text) - 2:  # within a piece, the decoder sees that itself; between two, it cannot
             raise ValueError("padding before the end")
@@ -48,6 +54,16 @@ def decode_photo(name: str, text: bytes) -> bytes:
         )
     except ValueError as error:
         raise _malformed(name, NOT_BASE64) from error
+
+
+def _unescape(text: bytes) -> bytes:
+    """Replaces what clients escape in base64: slashes, line breaks, and by number +, / and =.
+
+    Leaves every other escape, which base64 then refuses.
+    """
+    for escape, character in ESCAPES:
+        text = text.replace(escape, character)
+    return text
 
 
 def _cut_photos(body: bytes, photos: frozenset[str], max_fields_bytes: int) -> tuple[bytes, dict[str, bytes]]:

@@ -5,38 +5,14 @@ They hold before any route, dependency or parser sees the request. A slow body t
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Final
 
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.paths import has_body, is_counted, route_path
-from app.errors import DeadlineExceeded, RequestTimeout, RequestTooLarge
+from app.body_limits import BodyLimits
+from app.errors import DeadlineExceeded, RequestTimeout
 from app.inference.admission import Admission
-from model.errors import ImageTooLarge
-
-MAX_FIELDS_BYTES: Final = 64 * 1024  # of all fields that are not photos, and of every body without photos
-# Base64 takes 4 bytes for 3; some clients escape every slash in it.
-BASE64_GROWTH: Final = 1.4
-
-
-@dataclass(frozen=True)
-class BodyLimits:
-    """The largest body by path. `photos` says how many a route takes; all other routes take none."""
-
-    photos: dict[str, int]
-    max_image_bytes: int
-    max_held_bytes: int  # of all bodies that are held at once
-
-    def largest(self, path: str) -> int:
-        """Returns the largest body that the path accepts, in bytes."""
-        return MAX_FIELDS_BYTES + int(self.photos.get(path, 0) * self.max_image_bytes * BASE64_GROWTH)
-
-    def refusal(self, path: str) -> Exception:
-        """Returns the error of a body that is larger."""
-        words = f"The request is larger than {self.largest(path):,} bytes."
-        if path in self.photos:
-            return ImageTooLarge(f"{words} Send smaller photos.")
-        return RequestTooLarge(f"{words} This route takes no photos; send less.")
 
 
 class RequestBoundsMiddleware:
@@ -57,7 +33,7 @@ class RequestBoundsMiddleware:
         path = route_path(scope)
         limit = self.limits.largest(path)
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if declared.isdigit() and int(declared[:20]) > limit:
+        if declared.isdigit() and int(declared[:20]) > limit and _is_route(scope):
             raise self.limits.refusal(path)
         exchange = _Exchange(complete=not has_body(scope))
 
@@ -105,3 +81,9 @@ class _Exchange:
     received: int = 0  # bytes of the body
     started: bool = False  # the answer has started
     refusal: Exception | None = None
+
+
+def _is_route(scope: Scope) -> bool:
+    """Says whether the application has a route for the path; otherwise it answers 404 and reads no body."""
+    app = scope.get("app")
+    return app is None or any(route.matches(scope)[0] is not Match.NONE for route in app.routes)

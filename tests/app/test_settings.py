@@ -48,6 +48,10 @@ def test_an_engine_that_is_not_installed_is_refused_with_the_command_to_install_
         ("host", "0.0.0.0", "FACETWIN_API_KEYS"),
         ("host", "example.org", "FACETWIN_API_KEYS"),
         ("max_image_pixels", 10**9, "max_image_pixels"),
+        ("allowed_hosts", "faces.example.com:8000", "without a scheme, a port"),
+        ("allowed_hosts", "http://faces.example.com", "without a scheme, a port"),
+        ("max_held_bytes", 60_000_000, "FACETWIN_MAX_HELD_BYTES must be at least 62,980,096"),
+        ("max_image_bytes", 300_000_000, "FACETWIN_MAX_HELD_BYTES must be at least"),
         ("device", "tpu", "device"),
         ("threads", 0, "threads"),
     ],
@@ -65,3 +69,9 @@ def test_a_loopback_address_needs_no_key(host: str) -> None:
 def test_other_addresses_need_a_key_or_an_explicit_permission() -> None:
     assert Settings(host="0.0.0.0", api_keys="a-key-of-sixteen!")
     assert Settings(host="0.0.0.0", allow_anonymous=True)
+
+
+def test_names_of_hosts_are_compared_in_small_letters_without_a_final_dot() -> None:
+    given = Settings(allowed_hosts="Faces.Example.COM., [::1]")
+    assert given.allowed_hosts == ("faces.example.com", "::1")
+    assert Settings(host="0.0.0.0", allow_anonymous=True, allowed_hosts="a").known_hosts == ("a", "0.0.0.0")

@@ -1,5 +1,7 @@
+import numpy as np
 import pytest
 
+from model.images import decode_scaled
 from model.jpeg import count_scans, pixels_to_scan
 from tests.support.fakes import encoded
 from tests.support.pictures import many_scans, noise
@@ -38,3 +40,17 @@ def with_frame(marker: int) -> bytes:
 )
 def test_nothing_is_promised_for_anything_else(data: bytes) -> None:
     assert pixels_to_scan(data) is None
+
+
+def test_a_video_behind_the_photo_has_no_scans() -> None:
+    video = np.random.default_rng(0).integers(0, 256, 20_000_000, dtype=np.uint8).tobytes()
+    assert video.count(b"\xff\xda") > 100
+    assert count_scans(PHOTO + video) <= 2
+    assert decode_scaled(PHOTO + video[: 2**23]).width == 320
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_every_scan_of_a_decoder_is_counted(mode: str) -> None:
+    assert count_scans(encoded(noise(32, 32).convert(mode), "JPEG")) == 1
+    progressive = encoded(noise(32, 32).convert(mode), "JPEG", progressive=True)
+    assert count_scans(progressive) == progressive.count(b"\xff\xda") > 5

@@ -1,6 +1,7 @@
 import base64
 import json
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -43,6 +44,28 @@ def test_a_large_photo_is_decoded_piece_by_piece() -> None:
     content = bytes(range(256)) * (PIECE // 256 * 2) + b"end"
     assert decode_photo("image", as_base64(content).encode()) == content
     assert decode_photo("image", b"data:image/jpeg;base64," + as_base64(content).encode()) == content
+
+
+@pytest.mark.parametrize("escape", ["{:04x}", "{:04X}"])
+@pytest.mark.parametrize("line_break", ["\\n", "\\r\\n"])
+def test_what_clients_escape_in_base64_is_accepted(escape: str, line_break: str) -> None:
+    content = bytes([0xFB, 0xEF, 0xFF, 0xFE]) * 1000  # many + and /, and padding
+    text = as_base64(content)
+    assert all(character in text for character in "+/=")
+    lines = line_break.join(text[start : start + 76] for start in range(0, len(text), 76))
+    for character in "+/=":
+        lines = lines.replace(character, "\\u" + escape.format(ord(character)))
+    assert json.loads(f'"{lines}"').replace("\r", "").replace("\n", "") == text
+    assert decode_photo("image", lines.encode()) == content
+    assert decode_photo("image", as_base64(content).replace("/", "\\/").encode()) == content
+
+
+@pytest.mark.parametrize("escape", [b"\\/", b"\\u002B", b"\\n", b"\\u003d"])
+def test_40_megabytes_of_escapes_cost_little(escape: bytes) -> None:
+    start = time.process_time()
+    with suppress(MalformedRequest):
+        decode_photo("image", escape * (40_000_000 // len(escape)))
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize(

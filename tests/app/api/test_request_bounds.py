@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from app.api.request_bounds import MAX_FIELDS_BYTES, BodyLimits, RequestBoundsMiddleware
+from app.api.request_bounds import RequestBoundsMiddleware
+from app.api.routes_faces import PHOTOS
+from app.body_limits import MAX_FIELDS_BYTES, MOST_PHOTOS, BodyLimits
 from app.errors import DeadlineExceeded, Overloaded, RequestTimeout, RequestTooLarge
 from app.inference.admission import Admission
 from app.settings import Settings
@@ -44,7 +46,7 @@ async def test_no_route_reads_more_than_its_limit(app: Any) -> None:
         for kind, start in ((JSON, b'{"image1": "'), ("multipart/form-data; boundary=a", PART)):
             body = EndlessBody(start)
             answer = await ask(app, method, path, body, content_type=kind)
-            limit = MAX_FIELDS_BYTES + largest.get(path, 0) * 140_000
+            limit = MAX_FIELDS_BYTES + largest.get(path, 0) * 150_000
             assert body.read <= limit + 3 * CHUNK, path  # the chunk that is too much, and one read ahead
             if method in ("POST", "PATCH"):
                 code = "image_too_large" if path in largest else "request_too_large"
@@ -56,6 +58,14 @@ async def test_a_declared_length_over_the_limit_is_refused_unread(app: Any) -> N
         body = EndlessBody()
         answer = await ask(app, method, path, body, content_type=JSON, content_length="400000000")
         assert (path, answer.status, body.read) == (path, 413, 0)
+
+
+async def test_an_unknown_path_is_404_however_large_its_body_is(app: Any) -> None:
+    for headers in ({"content_length": "400000000"}, {}):
+        body = EndlessBody()
+        answer = await ask(app, "POST", "/verfy", body, content_type=JSON, **headers)
+        assert (answer.status, answer.code) == (404, "not_found")
+        assert body.read <= CHUNK
 
 
 async def test_a_body_that_does_not_arrive_is_408_at_the_deadline_on_every_route_that_reads_one(
@@ -105,8 +115,12 @@ def bounded(app: Any = None, limits: BodyLimits = LIMITS, capacity: int = 9, dea
 async def test_an_application_cannot_hide_that_its_body_was_too_large() -> None:
     with pytest.raises(RequestTooLarge, match="65,536 bytes"):
         await ask(bounded(), "POST", "/names", EndlessBody())
-    with pytest.raises(ImageTooLarge, match="1,465,536 bytes"):
+    with pytest.raises(ImageTooLarge, match="1,565,536 bytes"):
         await ask(bounded(), "POST", "/photo", EndlessBody())
+
+
+async def test_settings_know_how_many_photos_a_request_has() -> None:
+    assert max(PHOTOS.values()) == MOST_PHOTOS
 
 
 async def test_a_body_of_exactly_the_limit_passes() -> None:
