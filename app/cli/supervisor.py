@@ -10,6 +10,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 log = logging.getLogger("facetwin")
 
+MAX_KILLED: Final = 3  # such processes; then the service is at fault, for example needs more memory than there is
 ASK_S: Final = 1.0  # how long a process that starts has for its answer, each time it is asked
 RETRY_S: Final = 5.0  # before a process that could not start is started again, while others serve
 
@@ -24,6 +25,7 @@ class Supervisor(Multiprocess):
         super().__init__(config, sockets)
         self.failed = False
         self._ready: set[int | None] = set()  # process ids
+        self._killed = 0  # processes that a signal ended before any was known to be ready
         self._start_at: dict[int, float] = {}  # when to replace a process, by its place
 
     def keep_subprocess_alive(self) -> None:
@@ -45,8 +47,11 @@ class Supervisor(Multiprocess):
         process.kill()  # in case it hangs
         process.join()
         extra = {"pid": process.pid, "exit_code": process.exitcode}
-        if process.pid in self._ready:
+        # One that a signal killed may have served already, although it has not been asked yet.
+        killed = (process.exitcode or 0) < 0 and self._killed < MAX_KILLED
+        if process.pid in self._ready or (killed and not self._ready):
             log.error("a process died and is replaced", extra=extra)
+            self._killed += process.pid not in self._ready
             self._replace(place)
         elif self._ready:
             log.error("a process could not start and is tried again", extra=extra)

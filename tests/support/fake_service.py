@@ -10,11 +10,13 @@ from fastapi import FastAPI
 
 from app.cli.log_config import json_log_config
 from app.cli.supervisor import Supervisor
-from app.settings import load_settings
-from tests.support.service import fake_app
 
 
 def make_app() -> FastAPI:
+    # Imported here, because it takes long: the parent of several processes needs none of it.
+    from app.settings import load_settings
+    from tests.support.service import fake_app
+
     return fake_app(load_settings())
 
 

@@ -33,7 +33,11 @@ class FakeProcess:
     def start(self) -> None: ...
 
     def kill(self) -> None:
-        self.alive, self.exitcode = False, 9
+        if self.alive:
+            self.alive, self.exitcode = False, -9
+
+    def fail(self) -> None:
+        self.alive, self.exitcode = False, 3
 
     def join(self) -> None: ...
 
@@ -75,14 +79,25 @@ def become_ready(supervisor: Supervisor) -> None:
     supervisor.keep_subprocess_alive()
 
 
-def test_a_process_that_dies_before_any_is_ready_ends_the_service(started: Supervisor) -> None:
+def test_a_process_that_fails_before_any_is_ready_ends_the_service(started: Supervisor) -> None:
     started.keep_subprocess_alive()
     assert not started.should_exit.is_set()
-    processes(started)[1].kill()
+    processes(started)[1].fail()
     started.keep_subprocess_alive()
     assert started.failed
     assert started.should_exit.is_set()
     assert len({each.pid for each in processes(started)}) == 2  # and none was started again
+
+
+def test_a_process_that_is_killed_before_it_was_asked_is_replaced_but_not_for_ever(started: Supervisor) -> None:
+    for number in range(3):
+        processes(started)[0].kill()
+        started.keep_subprocess_alive()
+        assert not started.failed
+        assert processes(started)[0].pid == 102 + number
+    processes(started)[0].kill()
+    started.keep_subprocess_alive()
+    assert started.failed
 
 
 def test_a_process_that_takes_long_to_start_is_waited_for(started: Supervisor) -> None:
@@ -115,7 +130,7 @@ def test_a_replacement_that_cannot_start_is_tried_again_while_others_serve(
     become_ready(started)
     processes(started)[0].kill()
     started.keep_subprocess_alive()
-    processes(started)[0].kill()  # its replacement, before it is ready
+    processes(started)[0].fail()  # its replacement, before it is ready
     started.keep_subprocess_alive()
     started.keep_subprocess_alive()
     assert not started.failed
