@@ -62,9 +62,10 @@ def calibrate(
     label_errors = () if photos else experiment.config.calibration.label_errors
     if label_errors:
         calibration = with_label_errors(calibration, PooledPairs(people.pairs(label_errors)), label_errors)
-    floors = people.choose_floors(source, calibration)
-    if floors:
-        calibration = replace(calibration, recognizability=floors)
+    # Floors need many strangers with degraded photos. Without them, the bundle keeps its own: the encoder is the same.
+    before = source.metadata.calibration
+    floors = people.choose_floors(source, calibration) or (before.recognizability if before else None)
+    calibration = replace(calibration, recognizability=floors)
     detector = people.detector
     changes: dict[str, Any] = {"calibration": calibration, "detector": detector}
     # The old evaluation was measured at the old thresholds; View 2 has thresholds of its own.

@@ -1,15 +1,13 @@
 """Random augmentation of a training batch, in one pass on its device: geometry, light, resolution, occlusion."""
 
-import io
 import math
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
 from training.config import AugmentationConfig
+from training.data.draw import Draw, compress_jpeg
 
 
 def augment(crops: Tensor, size: int, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
@@ -17,7 +15,7 @@ def augment(crops: Tensor, size: int, config: AugmentationConfig, generator: tor
 
     Each crop is augmented differently. The result depends on the crops and the generator's state alone.
     """
-    draw = _Draw(len(crops), generator, crops.device)
+    draw = Draw(len(crops), generator, crops.device)
     x = crops.permute(0, 3, 1, 2).float()  # (B, 3, T, T)
     return _change_pixels(_warp(x, size, config, draw), config, draw)
 
@@ -27,10 +25,10 @@ def augment_photometric(pixels: Tensor, config: AugmentationConfig, generator: t
 
     RGB levels 0..255, float (B, 3, S, S) -> the same shape, each picture augmented differently.
     """
-    return _change_pixels(pixels, config, _Draw(len(pixels), generator, pixels.device))
+    return _change_pixels(pixels, config, Draw(len(pixels), generator, pixels.device))
 
 
-def _change_pixels(x: Tensor, config: AugmentationConfig, draw: "_Draw") -> Tensor:
+def _change_pixels(x: Tensor, config: AugmentationConfig, draw: Draw) -> Tensor:
     size = x.shape[-1]
     x = _shade(x, config, draw)
     if config.dark:
@@ -52,28 +50,7 @@ def _change_pixels(x: Tensor, config: AugmentationConfig, draw: "_Draw") -> Tens
     return x.contiguous(memory_format=torch.channels_last)
 
 
-class _Draw:
-    """Random numbers, one for each crop of the batch, shaped to broadcast over (B, 3, S, S)."""
-
-    def __init__(self, batch: int, generator: torch.Generator, device: torch.device) -> None:
-        self._batch, self._generator, self._device = batch, generator, device
-
-    def uniform(self, low: float, high: float) -> Tensor:
-        values = torch.rand(self._batch, 1, 1, 1, generator=self._generator)
-        return low + (high - low) * values.to(self._device)
-
-    def chance(self, probability: float) -> Tensor:
-        return self.uniform(0, 1) < probability
-
-    def integer(self, low: int, high: int) -> int:
-        """One number for the whole batch, `low` and `high` included."""
-        return int(torch.randint(low, high + 1, (), generator=self._generator))
-
-    def noise(self, shape: torch.Size) -> Tensor:
-        return torch.randn(shape, generator=self._generator).to(self._device)
-
-
-def _warp(x: Tensor, size: int, config: AugmentationConfig, draw: _Draw) -> Tensor:
+def _warp(x: Tensor, size: int, config: AugmentationConfig, draw: Draw) -> Tensor:
     """Rotation, scale, shift, shear and mirroring in one bilinear sampling of the crop with its surroundings."""
     stored = x.shape[-1]
     angle = draw.uniform(-config.rotation, config.rotation).flatten() * (math.pi / 180)
@@ -92,14 +69,14 @@ def _warp(x: Tensor, size: int, config: AugmentationConfig, draw: _Draw) -> Tens
     return F.grid_sample(x, grid, align_corners=False)
 
 
-def _shade(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
+def _shade(x: Tensor, config: AugmentationConfig, draw: Draw) -> Tensor:
     mean = x.mean(dim=(2, 3), keepdim=True)
     contrast = 1 + draw.uniform(-config.contrast, config.contrast)
     brightness = 1 + draw.uniform(-config.brightness, config.brightness)
     return ((x - mean) * contrast + mean) * brightness
 
 
-def _erase(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
+def _erase(x: Tensor, config: AugmentationConfig, draw: Draw) -> Tensor:
     """Fills one rectangle, up to half the side long, with the crop's mean colour: a hand, a microphone, a scarf."""
     size = x.shape[-1]
     axis = torch.arange(size, dtype=x.dtype, device=x.device)
@@ -112,13 +89,13 @@ def _erase(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
     return torch.where(inside, x.mean(dim=(2, 3), keepdim=True), x)
 
 
-def _darken(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
+def _darken(x: Tensor, config: AugmentationConfig, draw: Draw) -> Tensor:
     """Too little light, with the noise of a sensor that amplifies it."""
     dark = x * draw.uniform(0.15, 0.5) + draw.noise(x.shape) * draw.uniform(0, 6)
     return torch.where(draw.chance(config.dark), dark, x)
 
 
-def _add_sunglasses(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
+def _add_sunglasses(x: Tensor, config: AugmentationConfig, draw: Draw) -> Tensor:
     """Two dark ellipses over the eyes of model/alignment.py's template, and a bar between them."""
     size = x.shape[-1]
     at = (torch.arange(size, dtype=x.dtype, device=x.device) + 0.5) / size
@@ -130,7 +107,7 @@ def _add_sunglasses(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tenso
     return torch.where(covered & draw.chance(config.glasses), draw.uniform(0, 60), x)
 
 
-def _cut_borders(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
+def _cut_borders(x: Tensor, config: AugmentationConfig, draw: Draw) -> Tensor:
     """Black borders, as where a photo ends: each side on its own, up to a fifth of the crop."""
     size = x.shape[-1]
     at = (torch.arange(size, dtype=x.dtype, device=x.device) + 0.5) / size
@@ -142,12 +119,9 @@ def _cut_borders(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
     return x * kept
 
 
-def _compress(x: Tensor, config: AugmentationConfig, draw: _Draw) -> Tensor:
+def _compress(x: Tensor, config: AugmentationConfig, draw: Draw) -> Tensor:
     """JPEG compression of low quality, by a real JPEG encoder."""
     compressed = x.clone()
     for row in draw.chance(config.jpeg).flatten().nonzero().flatten().tolist():
-        stream = io.BytesIO()
-        pixels = x[row].permute(1, 2, 0).round().byte().cpu().numpy()
-        Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "JPEG", quality=draw.integer(15, 60))
-        compressed[row] = torch.from_numpy(np.array(Image.open(stream))).permute(2, 0, 1)
+        compressed[row] = compress_jpeg(x[row], draw.integer(15, 60))
     return compressed

@@ -4,42 +4,21 @@ Each kind is strong: most people would hesitate to name somebody on such a crop.
 in which every training crop may come.
 """
 
-import io
 from collections.abc import Callable, Mapping
 from typing import Final
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
 from model.alignment import TEMPLATES
+from training.data.draw import Draw, compress_jpeg
 
 VERSION: Final = 1  # of the kinds; raise it when one changes, so that kept features are computed again
 TEMPLATE: Final = "sface"  # where the landmarks lie in the crops
-CRITICAL_EYE_DISTANCE: Final = 16.0  # pixels between the eyes, before a "small" face was enlarged
+SMALL_EYE_DISTANCE: Final = 16.0  # pixels between the eyes, before a "small" face was enlarged
 
-Degradation = Callable[[Tensor, "Draw"], Tensor]
-
-
-class Draw:
-    """Random numbers, one for each crop of a batch, shaped to broadcast over (B, 3, S, S)."""
-
-    def __init__(self, batch: int, generator: torch.Generator) -> None:
-        self._batch, self._generator = batch, generator
-
-    def uniform(self, low: float, high: float, channels: int = 1) -> Tensor:
-        """Numbers from low to high, (B, channels, 1, 1)."""
-        return low + (high - low) * torch.rand(self._batch, channels, 1, 1, generator=self._generator)
-
-    def chance(self, probability: float) -> Tensor:
-        """True with this probability, (B, 1, 1, 1)."""
-        return self.uniform(0, 1) < probability
-
-    def noise(self, x: Tensor) -> Tensor:
-        """Numbers of mean 0 and standard deviation 1, of the shape of `x`."""
-        return torch.randn(x.shape, generator=self._generator)
+Degradation = Callable[[Tensor, Draw], Tensor]
 
 
 def degrade(crops: Tensor, kind: str, generator: torch.Generator) -> Tensor:
@@ -92,12 +71,12 @@ def _infrared(x: Tensor, draw: Draw) -> Tensor:
     grey = (x * weights).sum(dim=1, keepdim=True) / weights.sum(dim=1, keepdim=True)
     bright = 255 * (grey / 255).clamp(0, 1).pow(draw.uniform(0.35, 0.8))
     flat = (bright - bright.mean(dim=(2, 3), keepdim=True)) * draw.uniform(0.4, 0.9) + draw.uniform(110, 190)
-    return (flat + draw.noise(flat) * draw.uniform(2, 12)).expand_as(x)
+    return (flat + draw.noise(flat.shape) * draw.uniform(2, 12)).expand_as(x)
 
 
 def _dark(x: Tensor, draw: Draw) -> Tensor:
     """A twentieth to a fifth of the light, with the noise of a sensor that amplifies it."""
-    return x * draw.uniform(0.04, 0.2) + draw.noise(x) * draw.uniform(1, 6)
+    return x * draw.uniform(0.04, 0.2) + draw.noise(x.shape) * draw.uniform(1, 6)
 
 
 def _overexposed(x: Tensor, draw: Draw) -> Tensor:
@@ -114,9 +93,9 @@ def _blur(x: Tensor, draw: Draw) -> Tensor:
 
 
 def _small(x: Tensor, draw: Draw) -> Tensor:
-    """Enlarged from CRITICAL_EYE_DISTANCE pixels between the eyes."""
-    side, eyes = x.shape[-1], TEMPLATES[TEMPLATE][:2]
-    return _enlarge(x, round(CRITICAL_EYE_DISTANCE / float(eyes[1, 0] - eyes[0, 0])))[..., :side, :side]
+    """Enlarged from SMALL_EYE_DISTANCE pixels between the eyes."""
+    left, right = TEMPLATES[TEMPLATE][:2]
+    return _enlarge(x, round(SMALL_EYE_DISTANCE / float(right[0] - left[0])))
 
 
 def _enlarge(x: Tensor, pixels: int) -> Tensor:
@@ -138,13 +117,7 @@ def _half(x: Tensor, draw: Draw) -> Tensor:
 def _jpeg(x: Tensor, draw: Draw) -> Tensor:
     """Compressed so much that blocks show, by a real JPEG encoder."""
     quality = draw.uniform(4, 14).flatten()
-    compressed = torch.empty_like(x)
-    for row, each in enumerate(x):
-        stream = io.BytesIO()
-        pixels = each.permute(1, 2, 0).round().clamp(0, 255).byte().numpy()
-        Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "JPEG", quality=int(quality[row]))
-        compressed[row] = torch.from_numpy(np.array(Image.open(stream))).permute(2, 0, 1)
-    return compressed
+    return torch.stack([compress_jpeg(each, int(quality[row])) for row, each in enumerate(x)])
 
 
 KINDS: Final[Mapping[str, Degradation]] = {

@@ -1,10 +1,12 @@
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from model.encoder.bundle import find_bundle, load_bundle
+from model.calibration import Recognizability
+from model.encoder.bundle import find_bundle, load_bundle, update_metadata
 from tests.support.training.commands import run
 from training.config import CONFIGS
 
@@ -45,9 +47,15 @@ def test_calibrating_a_shipped_bundle_on_a_folder_needs_out(tmp_path: Path) -> N
     assert shipped.read_bytes() == before
 
 
-def test_a_bundle_of_ones_own_is_calibrated_in_place(album: Path, build: Path, tmp_path: Path) -> None:
+def test_a_bundle_of_ones_own_is_calibrated_in_place_and_keeps_its_floors(
+    album: Path, build: Path, tmp_path: Path
+) -> None:
     own = tmp_path / "own.pt"
     shutil.copy(find_bundle("lfw"), own)
+    calibration = load_bundle(own).metadata.calibration
+    assert calibration is not None
+    floors = Recognizability(refused_below=0.4, doubtful_below=0.6, raised_by=0.05, usable_refused=0.004)
+    update_metadata(load_bundle(own), calibration=replace(calibration, recognizability=floors))
     result = run("calibrate", "--bundle", own, "--photos", album, "--build", build)
     assert result.exit_code == 0, result.output
     metadata = load_bundle(own).metadata
@@ -55,6 +63,7 @@ def test_a_bundle_of_ones_own_is_calibrated_in_place(album: Path, build: Path, t
     assert metadata.evaluation is None
     assert metadata.calibration is not None
     assert metadata.calibration.data.startswith("album: ")
+    assert metadata.calibration.recognizability == floors  # an album cannot measure them
 
 
 def test_too_few_photos_are_refused(three_photos: Path, build: Path, tmp_path: Path) -> None:

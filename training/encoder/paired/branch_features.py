@@ -5,6 +5,7 @@ The branches do not train, so their features are the same in every step; the lay
 
 import hashlib
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -36,7 +37,8 @@ class BranchFeatures:
 
     def __init__(self, branches: PairedBranches, folder: Path, device: torch.device, bf16: bool) -> None:
         """`bf16`: whether the branches compute in bfloat16, as training does if its config says so."""
-        self._branches = branches.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # A copy: the caller may move the branches to another device.
+        self._branches = deepcopy(branches).eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._folder, self._device, self._bf16 = folder, device, bf16
         self._weights = _digest([tensor.numpy(force=True) for tensor in branches.state_dict().values()])
 
