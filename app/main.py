@@ -5,7 +5,7 @@ import io
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
@@ -77,47 +77,35 @@ async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterato
     """
     keep_freed_memory()
     limit_torch_threads(count_cores(), settings.threads_or_default * settings.workers)
-    networks = await asyncio.to_thread(
-        load_networks, settings.device, find_bundle(settings.bundle), settings.precision, settings.engine
-    )
-    device, bundle, metadata = networks.device, networks.bundle, networks.bundle.metadata
-    # The gallery comes before the workers: if it cannot be opened, no thread keeps the process alive.
-    gallery = await open_gallery(settings.gallery_url, settings.gallery_limits)
-    decoders = DecoderPool(settings.threads_or_default, settings.max_decode_s, settings.max_decode_bytes)
-    try:
+    async with AsyncExitStack() as stack:
+        # The gallery comes first: if it cannot be opened, the start ends before the networks are loaded and timed.
+        gallery = await open_gallery(settings.gallery_url, settings.gallery_limits)
+        stack.push_async_callback(gallery.close)
+        networks = await asyncio.to_thread(
+            load_networks, settings.device, find_bundle(settings.bundle), settings.precision, settings.engine
+        )
+        device, bundle, metadata = networks.device, networks.bundle, networks.bundle.metadata
+        decoders = DecoderPool(settings.threads_or_default, settings.max_decode_s, settings.max_decode_bytes)
+        stack.callback(decoders.close)
         template, limits = metadata.template_array, settings.image_limits
         reader = PhotoReader(networks.detector, template, metadata.crop_size, limits, decode=decoders.decode)
-        workers = Workers(
-            bundle,
-            settings.threads_or_default,
-            MAX_CPU_BATCH if device == "cpu" else MAX_GPU_BATCH,
-            metrics.observe_batch,
-        )
-        try:
-            not_ready = await asyncio.to_thread(_check_and_warm_up, bundle, reader)
-            encoder = () if not_ready else bundle.serving.choices
-            hardware = Hardware(device, processor_name(), instruction_set(), encoder, reader.detector.choices)
-            service = FaceService(
-                reader, guard_gallery(gallery, settings), workers, metadata, time.perf_counter, hardware
-            )
-            metrics.set_bundle(metadata.name, metadata.version, metadata.encoder_id, reader.detector.name, device)
-            metrics.set_network_seconds("encoder", hardware.encoder)
-            metrics.set_network_seconds("detector", hardware.detector)
-            if not not_ready:
-                log.info(
-                    "ready",
-                    extra={"bundle": metadata.name, "encoder_id": metadata.encoder_id, "hardware": asdict(hardware)},
-                )
-            trimming = asyncio.create_task(return_memory_regularly())
-            try:
-                yield Components(service, not_ready)
-            finally:
-                trimming.cancel()
-        finally:
-            await asyncio.to_thread(workers.close)
-    finally:
-        decoders.close()
-        await gallery.close()
+        max_batch = MAX_CPU_BATCH if device == "cpu" else MAX_GPU_BATCH
+        workers = Workers(bundle, settings.threads_or_default, max_batch, metrics.observe_batch)
+        stack.push_async_callback(asyncio.to_thread, workers.close)
+        not_ready = await asyncio.to_thread(_check_and_warm_up, bundle, reader)
+        encoder = () if not_ready else bundle.serving.choices
+        hardware = Hardware(device, processor_name(), instruction_set(), encoder, reader.detector.choices)
+        guarded = guard_gallery(gallery, settings)
+        service = FaceService(reader, guarded, workers, metadata, time.perf_counter, hardware)
+        metrics.set_bundle(metadata.name, metadata.version, metadata.encoder_id, reader.detector.name, device)
+        metrics.set_network_seconds("encoder", hardware.encoder)
+        metrics.set_network_seconds("detector", hardware.detector)
+        if not not_ready:
+            started = {"bundle": metadata.name, "encoder_id": metadata.encoder_id, "hardware": asdict(hardware)}
+            log.info("ready", extra=started)
+        trimming = asyncio.create_task(return_memory_regularly())
+        stack.callback(trimming.cancel)
+        yield Components(service, not_ready)
 
 
 def guard_gallery(gallery: Gallery, settings: Settings) -> GuardedGallery:
