@@ -7,8 +7,8 @@ from fastapi.testclient import TestClient
 from pydantic import ValidationError
 
 from app.settings import Settings
-from tests.app.api.test_problems import check_problem
 from tests.support.fakes import RED, picture
+from tests.support.problems import check_problem
 from tests.support.service import Start
 
 PAGE = "https://evil.example"

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from app.api.rate_limits import RateLimits
 from app.errors import RateLimited
 from app.settings import Settings
-from tests.app.api.test_problems import check_problem
+from tests.support.problems import check_problem
 from tests.support.service import Start
 
 FIRST, OTHER = "a-key-of-sixteen!", "b-key-of-sixteen!"
