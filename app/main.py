@@ -9,7 +9,6 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
-import numpy as np
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from limits import parse_many
@@ -41,7 +40,7 @@ from app.inference.workers import Workers
 from app.metrics import Metrics
 from app.settings import Settings, load_settings
 from app.verification.service import FaceService, Hardware
-from model.encoder.bundle import MAX_CPU_BATCH, TIMED_BATCHES, Bundle, find_bundle
+from model.encoder.bundle import MAX_CPU_BATCH, Bundle, find_bundle
 from model.errors import NoFaceFound
 from model.pipeline import PhotoReader
 from model.runtime.processor import instruction_set, processor_name
@@ -115,7 +114,8 @@ def guard_gallery(gallery: Gallery, settings: Settings) -> GuardedGallery:
 
 
 def _check_and_warm_up(bundle: Bundle, reader: PhotoReader) -> tuple[str, ...]:
-    """Runs the self-check, then each network, so that the first request is as fast as the others.
+    """Runs the self-check, which times the encoder's forms, then reads photos, so that the first request is as fast as
+    the others.
 
     Returns the reasons why the service must refuse requests.
     """
@@ -125,8 +125,6 @@ def _check_and_warm_up(bundle: Bundle, reader: PhotoReader) -> tuple[str, ...]:
         log.error("not ready", extra={"reason": str(error)})
         return (str(error),)
     size = bundle.metadata.crop_size
-    for faces in TIMED_BATCHES * 2:  # TorchScript optimizes a new input shape over two runs
-        bundle.encode(np.zeros((faces, size, size, 3), np.uint8))
     for kind in ("JPEG", "PNG"):  # decoded in this process, and in one of its own
         stream = io.BytesIO()
         Image.new("RGB", (size, size), "grey").save(stream, kind)

@@ -2,7 +2,8 @@
 
 import torch
 from torch import Tensor
-from torchvision.ops import nms
+
+import model.runtime.operators  # noqa: F401  # registers torchvision's nms
 
 
 def box_iou(first: Tensor, second: Tensor) -> Tensor:
@@ -22,5 +23,5 @@ def suppress_overlaps(boxes: Tensor, scores: Tensor, max_iou: float) -> Tensor:
 
     A box is dropped if its IoU with one of higher score exceeds `max_iou`.
     """
-    kept: Tensor = nms(boxes, scores, max_iou)
+    kept: Tensor = torch.ops.torchvision.nms(boxes, scores, max_iou)
     return kept

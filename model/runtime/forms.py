@@ -21,8 +21,10 @@ from model.runtime.torchscript import BundleError, freeze
 
 log = logging.getLogger("facetwin")
 
-WARM_UP: Final = 3  # calls: TorchScript specialises its code in the first two
-ROUNDS: Final = 5  # timed calls of each form, in turn; the fastest of them counts
+WARM_UP: Final = 2  # calls: TorchScript specialises its code in them
+MAX_ROUNDS: Final = 5  # timed calls of each form, in turn; the fastest of them counts
+MIN_ROUNDS: Final = 2
+ROUNDS_S: Final = 0.3  # no further round begins after so many seconds: long calls differ less from one to the next
 
 
 class Engine(StrEnum):
@@ -134,7 +136,8 @@ def _log_refused(form: Form, error: Exception) -> None:
 
 
 def _fused_network(module: torch.jit.ScriptModule, example: Tensor, *, bf16: bool) -> Network | None:
-    fused = fuse(freeze(module), record_input_sizes(module, example), bf16=bf16)
+    frozen = freeze(module)
+    fused = fuse(frozen, record_input_sizes(frozen, example), bf16=bf16)
     return None if fused is None else _network(fused)
 
 
@@ -146,7 +149,10 @@ def _time_forms(forms: Mapping[Form, Network], x: Tensor) -> Choice:
         for _ in range(WARM_UP):
             network(x)
     taken: dict[Form, list[float]] = {form: [] for form in forms}
-    for _ in range(ROUNDS):
+    begun = time.perf_counter()
+    for finished in range(MAX_ROUNDS):
+        if finished >= MIN_ROUNDS and time.perf_counter() - begun > ROUNDS_S:
+            break
         for form, network in forms.items():
             start = time.perf_counter()
             network(x)

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 FLOAT32, BFLOAT16 = 6, 15  # torch's numbers of these types
 INPUTS: Final = "%x, %weight, %bias, %stride, %padding, %dilation, %groups"
@@ -27,30 +26,30 @@ OPTIONS: Final = "%packed, %bias, %padding, %stride, %dilation, %groups"
 Size = tuple[int, ...]  # of the tensor that a convolution reads: (B, C, H, W)
 
 
-class _InputSizes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes the size of what each convolution reads, in the order of the calls."""
+def record_input_sizes(frozen: torch.jit.ScriptModule, example: Tensor) -> list[Size]:
+    """Returns the size of what each convolution of a frozen module reads, in the order of the graph.
 
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.sizes: list[Size] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch.ops.aten.convolution.default:
-            self.sizes.append(tuple(args[0].shape))
-        return func(*args, **(kwargs or {}))
-
-
-def record_input_sizes(module: torch.jit.ScriptModule, example: Tensor) -> list[Size]:
-    """Runs `module` once on `example` and returns the size that each convolution reads, in the order of the calls.
-
-    Run it on the module before `torch.jit.freeze`: a frozen module that has run once keeps its first plan and ignores
-    what is rewritten later.
+    It runs a copy of the graph on `example`: a frozen module that has run once keeps its first plan and ignores what is
+    rewritten later. Returns an empty list where a convolution is inside a branch or a loop.
     """
-    recorder = _InputSizes()
-    # In inference mode, torch would call the convolutions without passing by the recorder.
-    with torch.inference_mode(False), torch.no_grad(), recorder:
-        module(example)
-    return recorder.sizes
+    graph: Any = frozen.graph.copy()
+    convolutions = graph.findAllNodes("aten::conv2d", recurse=False)
+    if len(convolutions) != len(graph.findAllNodes("aten::conv2d")):
+        return []
+    for _ in list(graph.outputs()):
+        graph.eraseOutput(0)
+    sizes = [graph.create("aten::size", [node.inputsAt(0)], 1) for node in convolutions]
+    for node, size in zip(convolutions, sizes, strict=True):
+        size.insertBefore(node)
+        size.output().setType(torch._C.ListType.ofInts())
+    answer = graph.create("prim::TupleConstruct", [size.output() for size in sizes], 1)
+    answer.output().setType(torch._C.TupleType([size.output().type() for size in sizes]))
+    graph.registerOutput(graph.appendNode(answer).output())
+    torch._C._jit_pass_dce(graph)
+    graph.eraseInput(0)  # the module itself: freezing has made its weights constants
+    run = torch._C._create_function_from_graph("input_sizes", graph)
+    with torch.inference_mode():
+        return [tuple(size) for size in run(example)]
 
 
 def fuse(frozen: torch.jit.ScriptModule, sizes: Sequence[Size], *, bf16: bool = False) -> torch.jit.ScriptModule | None:

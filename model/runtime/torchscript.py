@@ -16,10 +16,11 @@ from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 import torch
-import torchvision  # noqa: F401  # registers the operators that a module may name
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
+
+import model.runtime.operators  # noqa: F401  # registers the operators that a module may name
 
 ARTIFACTS: Final = Path(__file__).parents[1] / "artifacts"
 METADATA, GOLDEN = "metadata.json", "golden.npz"

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from statistics import median
@@ -10,6 +12,16 @@ from model.encoder.bundle import MAX_CPU_BATCH, find_bundle, load_bundle
 from model.runtime.forms import Engine, Form, Network, choose_fastest, compile_forms
 from model.runtime.processor import instruction_set
 from model.runtime.torchscript import BundleError, freeze, script
+
+LOADED = """
+import sys, torch
+from model.runtime.forms import compile_forms
+from model.runtime.torchscript import script
+compile_forms(script(torch.nn.Conv2d(3, 4, 3)), torch.zeros(1, 3, 8, 8), (0,), fusable=True)
+assert hasattr(torch.ops.torchvision, "nms")
+slow = {"torchvision", "torch._dynamo", "sympy"} & set(sys.modules)
+assert not slow, slow
+"""
 
 
 def sleeping(*seconds_by_size: float) -> Network:
@@ -103,3 +115,20 @@ def test_the_chosen_form_is_not_slower_than_the_frozen_network(faces: int) -> No
             bundle.serving(crops)
             ratios.append((time.perf_counter() - between) / (between - start))
     assert median(ratios) <= 1.15, f"on {instruction_set()}: {bundle.serving.choices}"
+
+
+def test_loading_a_network_imports_no_compiler_that_takes_seconds() -> None:
+    subprocess.run([sys.executable, "-c", LOADED], check=True, timeout=120)
+
+
+def test_calls_that_take_long_are_timed_less_often() -> None:
+    calls = 0
+
+    def slow(x: Tensor) -> tuple[Tensor, ...]:
+        nonlocal calls
+        calls += 1
+        time.sleep(0.2)
+        return (x,)
+
+    choose_fastest({Form.FROZEN: slow, Form.FUSED: sleeping(0.0)}, accept, [torch.zeros(1)])
+    assert calls == 4  # two to warm up, two timed
