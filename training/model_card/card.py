@@ -1,6 +1,5 @@
 """The figures of the model card, written from the metadata of the bundles so that the two cannot differ."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from model.encoder.bundle import Bundle, BundleMetadata
 from training.data.errors import DataError
 from training.evaluation.calibration.points import MIN_FALSE_MATCHES, MIN_PAIRS_OF_PEOPLE
 from training.model_card.detector_section import describe_detector, markdown_table
+from training.model_card.places import fill_places
 from training.model_card.trust_section import describe_people, describe_strangers
 
 DECADES: Final = (1e-1, 10**-1.5, 1e-2, 10**-2.5, 1e-3, 10**-3.5, 1e-4, 10**-4.5, 1e-5, 10**-5.5, 1e-6)
@@ -26,14 +26,7 @@ def fill_card(card: str, bundles: list[Bundle], detector: DetectorMetadata) -> s
     results = [result for bundle in bundles for result in (bundle.metadata.evaluation or {}).get("results", ())]
     if results:
         texts["results"] = _describe_results({result["recipe"]: result for result in results})
-    for name, text in texts.items():
-        place = re.compile(rf"(<!-- figures: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-        if not place.search(card):
-            raise DataError(
-                f"The card has no place for {name}. Add the lines <!-- figures: {name} --> and <!-- end --> to it."
-            )
-        card = place.sub(lambda found, text=text: f"{found[1]}{text}\n{found[2]}", card)  # type: ignore[misc]
-    return card
+    return fill_places(card, texts)
 
 
 def _describe_results(results: Mapping[str, Any]) -> str:

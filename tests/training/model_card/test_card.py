@@ -1,25 +1,14 @@
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from model.detector.bundle import load_detector
-from model.encoder.bundle import find_bundle, load_bundle, shipped_bundles
+from model.encoder.bundle import find_bundle, load_bundle
 from tests.support.training.detector_reports import make_evaluation, make_metadata
 from training.data.errors import DataError
 from training.model_card.card import describe_bundle, fill_card
 
 OTHER_PLACES = "<!-- figures: results -->\n<!-- end -->\n<!-- figures: detector -->\n<!-- end -->\n"
 DETECTOR = make_metadata(make_evaluation())
-CARD = Path(__file__).parents[3] / "model" / "MODEL_CARD.md"
-
-
-def test_the_card_shows_the_figures_of_the_shipped_bundles() -> None:
-    bundles = [load_bundle(path) for path in shipped_bundles().values()]
-    assert bundles
-    assert fill_card(CARD.read_text(), bundles, load_detector().metadata) == CARD.read_text(), (
-        "run `python -m training card`"
-    )
 
 
 def test_only_the_places_of_the_given_bundles_change() -> None:
