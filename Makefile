@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export UV_SYSTEM_CERTS ?= 1
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
-.PHONY: serve test test-avx2 check bench bench-gallery trust data clean image-check
+.PHONY: serve test test-avx2 check docs bench bench-gallery trust data clean image-check
 
 serve: $(VENV)/.serve ## install what serving needs and start the service
 	$(BIN)/facetwin serve $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
@@ -22,6 +22,9 @@ check: $(VENV)/.dev ## style, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev ## build the documentation as a web site: build/site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 bench: $(VENV)/.dev .venv-peers/.done ## measure the service on this machine, beside other libraries
 	$(BIN)/python -m benchmarks

@@ -12,12 +12,24 @@ from training.commands import (
     hardest_pairs,
     heads,
     identification,
+    imports,
     pipeline,
 )
 from training.commands.options import CommandGroup
 
 app = typer.Typer(cls=CommandGroup, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
-for commands in (pipeline, calibration, evaluation, identification, hardest_pairs, heads, data, experiments, card):
+for commands in (
+    pipeline,
+    calibration,
+    evaluation,
+    identification,
+    hardest_pairs,
+    heads,
+    data,
+    experiments,
+    imports,
+    card,
+):
     app.add_typer(commands.app)
 app.add_typer(detector.app, name="detector")
 

@@ -38,6 +38,7 @@ EXTRAS: Final = {
     "facenet_pytorch": "train",
     "matplotlib": "train",
     "onnx": "train",
+    "onnx2torch": "train",
     "onnxruntime": "onnxruntime",
     "pooch": "train",
     "skimage": "train",
