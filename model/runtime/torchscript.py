@@ -53,6 +53,23 @@ def script(network: nn.Module) -> torch.jit.ScriptModule:
         return torch.jit.script(network.eval())
 
 
+def trace(network: nn.Module, example: Tensor) -> torch.jit.ScriptModule:
+    """Records what a network does with one input, for networks that cannot be compiled."""
+    with _jit(), torch.no_grad():
+        traced: torch.jit.ScriptModule = torch.jit.trace(network.eval(), example)  # type: ignore[no-untyped-call]
+        return traced
+
+
+def read_module(path: Path) -> torch.jit.ScriptModule:
+    """Reads TorchScript that is no bundle. Raises BundleError."""
+    try:
+        with _jit():
+            module: torch.jit.ScriptModule = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+    except (RuntimeError, ValueError) as error:
+        raise BundleError(f"{path} is not TorchScript. ({str(error).splitlines()[0]})") from error
+    return module.eval()
+
+
 def freeze(module: torch.jit.ScriptModule, methods: Sequence[str] = ()) -> torch.jit.ScriptModule:
     """Returns a copy with the weights folded into the code, which runs faster but cannot be saved.
 

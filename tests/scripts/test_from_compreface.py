@@ -47,7 +47,7 @@ def url() -> Iterator[str]:
 
 def run(url: str, folder: Path, key: str = KEY) -> subprocess.CompletedProcess[str]:
     environment = {"COMPREFACE_API_KEY": key}
-    command = [sys.executable, SCRIPT, url, folder]
+    command = [sys.executable, str(SCRIPT), url, str(folder)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
 

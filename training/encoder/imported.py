@@ -14,11 +14,12 @@ from model.alignment import named_template
 from model.detector.factory import open_detector
 from model.encoder.bundle import SCHEMA, Bundle, BundleMetadata, create_bundle
 from model.encoder.network import SiameseEncoder
+from model.runtime.torchscript import BundleError, read_module, trace
 from training.data.errors import DataError
 from training.encoder.input_format import Colours, InputFormat
 from training.provenance import git_commit
 
-BATCHES: Final = (1, 3)  # numbers of faces with which a network is tried
+FACES: Final = 3  # with which a network is tried
 TOLERANCE: Final = 1e-4  # largest difference of a vector when its face is encoded alone
 
 
@@ -50,9 +51,9 @@ def import_encoder(file: Path, reads: InputFormat, licence: str, command: str, t
     crop to one vector of its own.
     """
     network = read_network(file, reads.size)
-    encoder = SiameseEncoder(ImportedBackbone(network, reads), reads.size, 0, (0.0, 0.0, 0.0), 1.0).eval()
-    dimension = _check(encoder, reads.size, file)
-    encoder.embedding_dim = dimension
+    backbone = ImportedBackbone(network, reads).eval()
+    dimension = _check(backbone, reads.size, file)
+    encoder = SiameseEncoder(backbone, reads.size, dimension, (0.0, 0.0, 0.0), 1.0)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     metadata = BundleMetadata(
         schema=SCHEMA,
@@ -86,14 +87,10 @@ def read_network(file: Path, size: int) -> nn.Module:
     if file.suffix.lower() == ".onnx":
         return _read_onnx(file, size)
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=r".*torch\.jit")
-            return torch.jit.load(str(file), map_location="cpu").eval()  # type: ignore[no-untyped-call]
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        return read_module(file)
+    except BundleError as error:
         raise DataError(
-            f"{file} is not TorchScript ({reason}). Save the network with torch.jit.trace(network, crops).save(FILE), "
-            "or give an .onnx file."
+            f"{error} Save the network with torch.jit.trace(network, crops).save(FILE), or give an .onnx file."
         ) from error
 
 
@@ -102,10 +99,10 @@ def _read_onnx(file: Path, size: int) -> nn.Module:
     from onnx2torch import convert
 
     try:
-        converted = convert(onnx.load(file)).eval()
-        with warnings.catch_warnings(), torch.inference_mode():
-            warnings.simplefilter("ignore")  # torch.jit is deprecated; converted layers check shapes in Python
-            return torch.jit.trace(converted, torch.zeros(BATCHES[-1], 3, size, size))
+        converted = convert(onnx.load(file))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # converted layers check shapes in Python
+            return trace(converted, torch.zeros(FACES, 3, size, size))
     except Exception as error:  # protobuf, onnx2torch and torch raise errors without a common type
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise DataError(
@@ -115,18 +112,16 @@ def _read_onnx(file: Path, size: int) -> nn.Module:
 
 
 @torch.inference_mode()
-def _check(encoder: SiameseEncoder, size: int, file: Path) -> int:
+def _check(backbone: ImportedBackbone, size: int, file: Path) -> int:
     """Returns the length of the vectors.
 
     Raises DataError if they are not one for each crop, finite and different, or if a face's vector depends on the faces
     beside it.
     """
     generator = torch.Generator().manual_seed(5)
-    crops = torch.randint(0, 256, (BATCHES[-1], size, size, 3), generator=generator, dtype=torch.uint8)
-    together, alone = (
-        _encode(encoder, crops, file),
-        [_encode(encoder, crops[i : i + 1], file) for i in range(len(crops))],
-    )
+    crops = torch.randint(0, 256, (FACES, 3, size, size), generator=generator).float()
+    together = _encode(backbone, crops, file)
+    alone = [_encode(backbone, crops[i : i + 1], file) for i in range(len(crops))]
     if together.ndim != 2 or len(together) != len(crops) or together.shape[1] < 2:
         raise DataError(
             f"{file} maps {len(crops)} crops to shape {tuple(together.shape)}; it must be ({len(crops)}, D): one "
@@ -144,13 +139,13 @@ def _check(encoder: SiameseEncoder, size: int, file: Path) -> int:
     return int(together.shape[1])
 
 
-def _encode(encoder: nn.Module, crops: Tensor, file: Path) -> Tensor:
+def _encode(backbone: nn.Module, crops: Tensor, file: Path) -> Tensor:
     try:
-        vectors: Any = encoder(crops)
+        vectors: Any = nn.functional.normalize(backbone(crops).float(), dim=1)
     except (RuntimeError, TypeError, AttributeError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise DataError(
-            f"{file} does not map {len(crops)} crops of {crops.shape[1]} pixels to vectors ({reason}). Check --size; "
+            f"{file} does not map {len(crops)} crops of {crops.shape[-1]} pixels to vectors ({reason}). Check --size; "
             "the network must return one tensor."
         ) from error
     return torch.as_tensor(vectors)

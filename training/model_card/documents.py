@@ -1,6 +1,6 @@
 """The documents that show figures, and which figures each of them shows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ TABLES: Final[Mapping[Path, Mapping[str, Callable[[Calibration], str]]]] = {
 }
 
 
-def fill_documents(root: Path, bundles: Sequence[Bundle], detector: DetectorMetadata) -> dict[Path, str]:
+def fill_documents(root: Path, bundles: list[Bundle], detector: DetectorMetadata) -> dict[Path, str]:
     """The new text of every document below `root` that shows figures, by its path.
 
     Raises DataError if a document is not UTF-8 text or lacks a place, or if figures are missing.

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from model.runtime.torchscript import trace
 from training.data.errors import DataError
 from training.encoder.imported import import_encoder
 from training.encoder.input_format import Colours, InputFormat, Landmarks, parse_channels
@@ -27,7 +28,7 @@ def save(module: nn.Module, file: Path, size: int = 32) -> Path:
         if file.suffix == ".onnx":
             torch.onnx.export(module, (crops,), file, dynamo=False, opset_version=17)
         else:
-            torch.jit.trace(module, crops, check_trace=False).save(str(file))
+            trace(module, crops).save(str(file))
     return file
 
 
