@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export UV_SYSTEM_CERTS ?= 1
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
-.PHONY: serve test test-avx2 check docs bench bench-gallery trust data clean image-check
+.PHONY: serve test test-avx2 check docs bench bench-gallery trust openapi data clean image-check
 
 serve: $(VENV)/.serve ## install what serving needs and start the service
 	$(BIN)/facetwin serve $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
@@ -35,6 +35,9 @@ bench-gallery: $(VENV)/.dev ## measure galleries of up to a million templates, b
 INPUTS ?= 20000
 trust: $(VENV)/.dev ## attack the service: damaged photos (INPUTS=1000000 for the whole of it)
 	$(BIN)/python -m benchmarks.fuzz_images --inputs $(INPUTS)
+
+openapi: $(VENV)/.dev ## write docs/openapi.json again, after a change of the API
+	$(BIN)/python -m scripts.openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 
 data: $(VENV)/.dev ## download LFW to data/ (180 MB, checked by hash)
 	$(BIN)/python -m training download data

@@ -1,7 +1,7 @@
 """The Python client of a running service."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -53,20 +53,42 @@ class Facetwin:
         self._http.close()
 
     def verify(self, image1: Photo, image2: Photo, **options: Any) -> dict[str, Any]:
-        """POST /verify. Options: target_fmr, face_selection."""
+        """POST /verify with two photos. Options: target_fmr, face_selection."""
         return self._post("/verify", {"image1": image1, "image2": image2}, options)
 
-    def enroll(self, identity: str, image: Photo, *, key: str | None = None, **options: Any) -> dict[str, Any]:
-        """POST /enroll. Options: gallery, metadata (a dict), if_exists, face_selection, min_quality.
+    def verify_identity(self, image: Photo, identity: str, **options: Any) -> dict[str, Any]:
+        """POST /verify with a photo and an enrolled person. Options: gallery, target_fmr, face_selection."""
+        return self._post("/verify", {"image1": image}, {"identity": identity, **options})
 
-        `key` makes the request idempotent: sent again with the same key, it adds no second template.
+    def enroll(
+        self, identity: str, image: Photo | Sequence[Photo], *, key: str | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """POST /enroll with one photo, or a list of photos: all are enrolled, or none.
+
+        Options: gallery, metadata (a dict), if_exists, face_selection, min_quality, expires_at, consent_ref. `key`
+        makes the request idempotent: sent again with the same key, it adds no second template.
         """
         headers = {"Idempotency-Key": key} if key else {}
-        return self._post("/enroll", {"image": image}, {"identity": identity, **options}, headers)
+        photos = {"image": image} if isinstance(image, Path | str | bytes) else {"images": image}
+        return self._post("/enroll", photos, {"identity": identity, **options}, headers)
 
     def identify(self, image: Photo, **options: Any) -> dict[str, Any]:
-        """POST /identify. Options: gallery, top_k, target_fpir, face_selection."""
+        """POST /identify. Options: gallery, top_k, target_fpir, face_selection, faces ("all" for everybody)."""
         return self._post("/identify", {"image": image}, options)
+
+    def identify_embedding(self, embedding: Sequence[float], encoder_id: str, **options: Any) -> dict[str, Any]:
+        """POST /identify with an answer of `embed`. Options: gallery, top_k, target_fpir."""
+        return self._send("POST", "/identify", json=_probe(embedding, encoder_id, options))
+
+    def reject(self, identity: str, image: Photo, **options: Any) -> dict[str, Any]:
+        """POST /reject: the photo does not show this person. Options: gallery, face_selection."""
+        return self._post("/reject", {"image": image}, {"identity": identity, **options})
+
+    def reject_embedding(
+        self, identity: str, embedding: Sequence[float], encoder_id: str, **options: Any
+    ) -> dict[str, Any]:
+        """POST /reject with an answer of `embed`. Options: gallery."""
+        return self._send("POST", "/reject", json=_probe(embedding, encoder_id, {"identity": identity, **options}))
 
     def embed(self, image: Photo, **options: Any) -> dict[str, Any]:
         """POST /embed. Options: face_selection."""
@@ -76,16 +98,24 @@ class Facetwin:
         """POST /detect."""
         return self._post("/detect", {"image": image}, {})
 
-    def list_identities(self, gallery: str = "default") -> Iterator[dict[str, Any]]:
-        """GET /identities: yields everybody enrolled, by name. Requests one page at a time."""
-        after: str | None = None
-        while True:
-            query = {"gallery": gallery, **({"after": after} if after else {})}
-            page = self._send("GET", "/identities", params=query)
-            yield from page["identities"]
-            after = page["next_after"]
-            if after is None:
-                return
+    def list_identities(self, gallery: str = "default", prefix: str = "") -> Iterator[dict[str, Any]]:
+        """GET /identities: yields everybody enrolled whose name begins with `prefix`. Requests one page at a time."""
+        return self._pages("/identities", "identities", {"gallery": gallery, "prefix": prefix})
+
+    def list_templates(self, identity: str, gallery: str = "default") -> Iterator[dict[str, Any]]:
+        """GET /identities/{identity}/templates: yields each template. Requests one page at a time."""
+        return self._pages(f"{_identity_path(identity)}/templates", "templates", {"gallery": gallery})
+
+    def list_rejections(self, identity: str, gallery: str = "default") -> list[dict[str, Any]]:
+        """GET /identities/{identity}/rejections, oldest first."""
+        found = self._send("GET", f"{_identity_path(identity)}/rejections", params={"gallery": gallery})
+        rejections: list[dict[str, Any]] = found["rejections"]
+        return rejections
+
+    def delete_rejection(self, identity: str, rejection_id: str, gallery: str = "default") -> dict[str, Any]:
+        """DELETE /identities/{identity}/rejections/{rejection_id}."""
+        path = f"{_identity_path(identity)}/rejections/{quote(rejection_id, safe='')}"
+        return self._send("DELETE", path, params={"gallery": gallery})
 
     def delete_identity(self, identity: str, gallery: str = "default") -> dict[str, Any]:
         """DELETE /identities/{identity}. Returns the receipt."""
@@ -114,14 +144,15 @@ class Facetwin:
     def _post(
         self,
         path: str,
-        photos: Mapping[str, Photo],
+        photos: Mapping[str, Photo | Sequence[Photo]],
         options: Mapping[str, Any],
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        files = {
-            name: ("photo", photo if isinstance(photo, bytes) else Path(photo).read_bytes())
-            for name, photo in photos.items()
-        }
+        files = [
+            (name, ("photo", photo if isinstance(photo, bytes) else Path(photo).read_bytes()))
+            for name, some in photos.items()
+            for photo in ([some] if isinstance(some, Path | str | bytes) else some)
+        ]
         fields = {
             name: json.dumps(value) if isinstance(value, Mapping) else str(value)
             for name, value in options.items()
@@ -129,9 +160,18 @@ class Facetwin:
         }
         return self._send("POST", path, files=files, data=fields, headers=headers)
 
+    def _pages(self, path: str, name: str, query: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        after: str | None = None
+        while True:
+            page = self._send("GET", path, params={**query, **({"after": after} if after else {})})
+            yield from page[name]
+            after = page["next_after"]
+            if after is None:
+                return
+
     def _send(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         try:
-            response = self._http.request(method, path, **request)
+            response = self._http.request(method, f"/v1{path}", **request)
         except httpx.TransportError as error:
             raise ApiError(0, "unreachable", f"No service answers at {self._http.base_url}: {error}") from error
         try:
@@ -148,3 +188,8 @@ class Facetwin:
 
 def _identity_path(identity: str) -> str:
     return f"/identities/{quote(identity, safe='')}"
+
+
+def _probe(embedding: Sequence[float], encoder_id: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    used = {name: value for name, value in options.items() if value is not None}
+    return {"embedding": list(embedding), "encoder_id": encoder_id, **used}

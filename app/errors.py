@@ -7,10 +7,14 @@ FacetwinError
  ├─ UnknownGallery
  ├─ UnknownIdentity
  ├─ UnknownTemplate
+ ├─ UnknownRejection
+ ├─ TemplatesExpired      every template of the identity has expired
  ├─ IdentityExists        enrolling a name that is already enrolled
  ├─ NameTaken             renaming to a name that is already enrolled
+ ├─ TooManyRejections     an identity can remember no more rejections
  ├─ IdempotencyKeyReused  the key belongs to a different enrollment
  ├─ EncoderMismatch       the templates come from another encoder and cannot be compared
+ ├─ EmbeddingMismatch     the caller's embedding comes from another encoder
  ├─ LowQuality            quality below the client's minimum
  ├─ RequestTooLarge       the body has too many bytes
  ├─ RequestTimeout        the body did not arrive in time
@@ -74,6 +78,30 @@ class UnknownTemplate(FacetwinError):
         super().__init__(f"{identity!r} has no template {template_id!r}.")
 
 
+class UnknownRejection(FacetwinError):
+    code = "unknown_rejection"
+
+    def __init__(self, identity: str, rejection_id: str) -> None:
+        super().__init__(f"{identity!r} has no rejection {rejection_id!r}.")
+
+
+class TemplatesExpired(FacetwinError):
+    code = "templates_expired"
+
+    def __init__(self, identity: str) -> None:
+        super().__init__(f"Every template of {identity!r} has expired. Enroll the person again with if_exists=replace.")
+
+
+class TooManyRejections(FacetwinError):
+    code = "too_many_rejections"
+
+    def __init__(self, identity: str, most: int) -> None:
+        super().__init__(
+            f"{identity!r} has {most} rejections, as many as an identity may have. Delete some of them, or enroll a "
+            "better photo of the person with if_exists=replace, which deletes them all."
+        )
+
+
 class IdentityExists(FacetwinError):
     code = "identity_exists"
 
@@ -111,6 +139,16 @@ class EncoderMismatch(FacetwinError):
             f"The gallery {gallery!r} holds templates of another encoder. They cannot be compared with this encoder's. "
             "Start the service with the bundle that made them (FACETWIN_BUNDLE), or enroll everybody again in another "
             "gallery."
+        )
+
+
+class EmbeddingMismatch(FacetwinError):
+    code = "encoder_mismatch"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The embedding comes from another encoder than this service's; the two cannot be compared. Make it again "
+            "with /embed."
         )
 
 

@@ -16,13 +16,13 @@ class InvalidJson(ValueError):
 
 
 def parse_json(text: bytes | str) -> Any:
-    """Parses JSON strictly: UTF-8, no NaN, at most 32 levels, no text that a store refuses. Raises InvalidJson.
+    """Parses JSON strictly: UTF-8, no NaN, no member twice, at most 32 levels, no text that a store refuses.
 
-    The time grows with the text: bound its length first.
+    Raises InvalidJson. The time grows with the text: bound its length first.
     """
     try:
         decoded = text if isinstance(text, str) else text.decode("utf-8-sig")
-        value = json.loads(decoded, parse_constant=_refuse_constant)
+        value = json.loads(decoded, parse_constant=_refuse_constant, object_pairs_hook=_refuse_duplicates)
     except UnicodeDecodeError as error:
         raise InvalidJson("is not valid UTF-8") from error
     except InvalidJson:
@@ -64,6 +64,14 @@ def check_metadata(value: dict[str, Any]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise InvalidJson("has a number that is not finite")
+
+
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Parsers differ in which of two members counts: what one checks, another one would not see."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise InvalidJson("has an object with the same member twice")
+    return members
 
 
 def _check_string(text: str) -> None:

@@ -14,7 +14,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from limits import parse_many
 from PIL import Image
 
-from app.api import routes_faces, routes_galleries, routes_meta
+from app.api import routes
 from app.api.access import AccessMiddleware, Keys
 from app.api.docs import install_docs, openapi_schema
 from app.api.middleware import ClientDisconnectMiddleware, RequestLogMiddleware
@@ -25,6 +25,7 @@ from app.api.rate_limits import RateLimitMiddleware, RateLimits
 from app.api.request_bounds import RequestBoundsMiddleware
 from app.api.security_headers import SecurityHeadersMiddleware
 from app.api.target import TargetMiddleware
+from app.api.version import VersionMiddleware
 from app.body_limits import BodyLimits
 from app.cores import count_cores
 from app.errors import NotReady
@@ -55,6 +56,14 @@ DESCRIPTION = """Do two photos show the same person? Which enrolled person does 
 
 Every answer names its threshold and the error rate measured at it. Every error is `application/problem+json` with a
 `code` to switch on. Bodies are multipart with files, or JSON with base64."""
+
+
+TAGS = [
+    {"name": "faces", "description": "Compare, enroll, identify, look at photos."},
+    {"name": "identities", "description": "Enrolled people, their templates and rejections."},
+    {"name": "galleries", "description": "Sets of people that are searched together."},
+    {"name": "service", "description": "Health, model, metrics."},
+]
 
 
 @dataclass(frozen=True)
@@ -158,20 +167,22 @@ def create_app(settings: Settings | None = None, components: ComponentFactory = 
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        summary="Do two photos show the same person, and which error rate was measured at the threshold?",
+        license_info={"name": "MIT", "identifier": "MIT"},
+        openapi_tags=TAGS,
+        generate_unique_id_function=lambda route: route.name,  # the operationId, from which clients name their methods
     )
     app.state.settings = settings
     app.state.metrics = metrics
     app.state.not_ready = ("starting",)
-    for routes in (routes_faces, routes_galleries, routes_meta):
-        app.include_router(routes.router)
-    if settings.metrics:
-        app.include_router(routes_meta.metrics_router)
+    for router in (*routes.ROUTERS, *((routes.meta.metrics_router,) if settings.metrics else ())):
+        app.include_router(router)
     install_problem_handlers(app)
     if settings.docs:
         install_docs(app)
     capacity = settings.threads_or_default + settings.max_waiting
     admission = Admission(capacity, settings.deadline_s, metrics.set_in_flight)
-    limits = BodyLimits(routes_faces.PHOTOS, settings.max_image_bytes, settings.max_held_bytes)
+    limits = BodyLimits(routes.PHOTOS, settings.max_image_bytes, settings.max_held_bytes)
     # The last one added sees a request first.
     app.add_middleware(RequestBoundsMiddleware, admission=admission, limits=limits)
     app.add_middleware(ClientDisconnectMiddleware)
@@ -191,6 +202,7 @@ def create_app(settings: Settings | None = None, components: ComponentFactory = 
             expose_headers=["Retry-After", "Server-Timing", "X-Request-Id"],
         )
     app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(VersionMiddleware)
     if settings.root_path:
         app.add_middleware(PrefixMiddleware, prefix=settings.root_path)
     app.openapi = lambda: openapi_schema(app, settings.root_path)  # type: ignore[method-assign]

@@ -36,6 +36,11 @@ def clean_identity(text: str) -> str:
     return name
 
 
+def clean_prefix(text: str) -> str:
+    """Returns the beginning of a person's name in Unicode's form NFC, or nothing. Raises InvalidName."""
+    return unicodedata.normalize("NFC", check_text(text.lstrip()))
+
+
 def clean_gallery(text: str) -> str:
     """Returns a gallery's name. Raises InvalidName unless it has 1 to 64 of A-Z a-z 0-9 . _ - and is not a path."""
     if not GALLERY_NAME.fullmatch(text):

@@ -39,6 +39,12 @@ class OperatingPoint:
         LOWEST_GROUP_FMR, if that is more)."""
         return self.fmr <= fmr and (self.fmr_worst_group or 0.0) <= max(WORST_GROUP_FACTOR * fmr, LOWEST_GROUP_FMR)
 
+    @property
+    def lowest_kept(self) -> float:
+        """The lowest rate that the point keeps, but for rounding."""
+        worst = self.fmr_worst_group or 0.0
+        return max(self.fmr, worst / WORST_GROUP_FACTOR if worst > LOWEST_GROUP_FMR else 0.0)
+
 
 @dataclass(frozen=True)
 class LabelErrors:
@@ -159,10 +165,25 @@ class Calibration:
         lowest = expected_fpir(self.strictest.fmr, size)
         if explicit:
             raise TargetUnsupported(
-                f"This bundle does not support a false positive identification rate of {target:g} among {size} "
-                f"templates. The lowest supported is {lowest:.3g}."
+                f"This bundle does not support a rate of {target:g} of false matches among {size} templates. "
+                f"The lowest supported is {lowest:.3g}."
             )
         return SearchThreshold(self.strictest, lowest, target_met=False)
+
+    def largest_gallery(self, target: float) -> int | None:
+        """Returns with how many templates a search keeps the FPIR at most `target`; None if with any number.
+
+        0 if not even with one.
+        """
+        lowest = min(point.lowest_kept for point in self.points)
+        if lowest == 0.0:
+            return None
+        size = int(math.log1p(-target) / math.log1p(-lowest))
+        # The division may round to the other side of a whole number.
+        return max((each for each in (size - 1, size, size + 1) if each > 0 and self._keeps(each, target)), default=0)
+
+    def _keeps(self, gallery_size: int, target: float) -> bool:
+        return self.at_fpir(gallery_size, target, explicit=False).target_met
 
     def _at_most(self, fmr: float) -> OperatingPoint | None:
         return next((point for point in self.points if point.keeps(fmr)), None)

@@ -4,28 +4,29 @@ import functools
 import io
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
 import pillow_heif
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import AvifImagePlugin, ExifTags, Image, UnidentifiedImageError
 
 from model.errors import CorruptImage, EmptyImage, ImageTooLarge, PhotoError, PhotoTooExpensive, UnsupportedImage
-from model.jpeg import count_scans
+from model.jpeg import END_OF_IMAGE, FILLINGS, count_scans, lacks_end_marker
 from model.rgb import SIDEWAYS, Empty, empty_pixels, to_rgb
 from model.rgb import Pixels as Pixels
 
 MAX_PIXELS: Final = 200_000_000  # the highest limit that can be set
 MAX_DECODED_PIXELS: Final = 50_331_648  # 8192 x 6144: larger photos must be JPEG, which is decoded at 1/2 or less
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "HEIF")
-FORMAT_NAMES: Final = "JPEG, PNG, WebP, BMP, TIFF, GIF or HEIC"
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "HEIF", "AVIF")
+FORMAT_NAMES: Final = "JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC or AVIF"
 
 # What Pillow's decoders raise for damaged files, besides OSError.
 _DECODER_ERRORS: Final = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
 _JPEG: Final = ("JPEG", "MPO")  # phones write MPO: several pictures in one JPEG, opened by the decoder of JPEG
-# Measured; Pillow itself holds 4. WebP's decoder has two more copies, HEIF's its planes.
-_BYTES_PER_PIXEL: Final = {"WEBP": 16, "HEIF": 7}
+# Measured; Pillow itself holds 4. WebP's decoder has two more copies, HEIF's and AVIF's their planes.
+_BYTES_PER_PIXEL: Final = {"WEBP": 16, "HEIF": 7, "AVIF": 12}
 _PROGRESSIVE_BYTES_PER_PIXEL: Final = 8  # the decoder keeps 2 bytes of each of up to four components
 MAX_SCANS: Final = 100  # of a JPEG; encoders write about ten
 _MAGIC: Final = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"II*\0", b"MM\0*", b"GIF8")
@@ -54,6 +55,7 @@ def set_up_decoders() -> None:
     """Loads every decoder, and lifts Pillow's own limit on pixels: `ImageLimits` has the limit here."""
     pillow_heif.register_heif_opener()
     Image.init()
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # requests are what runs at the same time
     Image.MAX_IMAGE_PIXELS = None
 
 
@@ -61,21 +63,23 @@ def set_up_decoders() -> None:
 class DecodedImage:
     """A decoded image: upright RGB `pixels`, uint8 (H, W, 3), at 1 / `scale` of the photo's size.
 
-    `width` and `height` are those of the photo.
+    `width` and `height` are those of the photo. `ends_early`: a JPEG without its end marker, otherwise whole.
     """
 
     pixels: Pixels
     scale: int
     width: int
     height: int
+    ends_early: bool = False
 
 
 def decode_image(data: bytes, limits: ImageLimits | None = None) -> Pixels:
-    """Decodes the first frame of an image file to upright RGB, uint8 (H, W, 3), at full size.
+    """Decodes the first frame of an image file, or HEIC's primary image, to upright RGB, uint8 (H, W, 3), at full size.
 
     A JPEG of more than MAX_DECODED_PIXELS is decoded at 1/2, 1/4 or 1/8 of its size.
 
-    Applies the EXIF orientation, blends transparency with white, and scales 16-bit grey to 8 bits.
+    Applies the EXIF orientation, blends transparency with white, and scales 16-bit grey to 8 bits. A JPEG may lack its
+    end marker, but no bit of its pixels.
 
     Raises EmptyImage, ImageTooLarge, UnsupportedImage, CorruptImage or PhotoTooExpensive.
     """
@@ -99,6 +103,18 @@ def decode_scaled(
             f"The image has {len(data):,} bytes; at most {limits.max_bytes:,} are accepted. Send a smaller photo."
         )
     set_up_decoders()
+    if not lacks_end_marker(data):
+        return _decode(data, limits, min_pixels, empty)
+    data = data.rstrip(b"\xff")  # half of the marker
+    # Whatever follows the last bit of a whole picture changes nothing.
+    filled = [_decode(data + each + END_OF_IMAGE, limits, min_pixels, empty_pixels).pixels for each in FILLINGS]
+    image = _decode(data + END_OF_IMAGE, limits, min_pixels, empty)
+    if not all(np.array_equal(image.pixels, each) for each in filled):
+        raise damaged()
+    return replace(image, ends_early=True)
+
+
+def _decode(data: bytes, limits: ImageLimits, min_pixels: int | None, empty: Empty) -> DecodedImage:
     image = _open(data)
     with image:
         width, height = image.size
@@ -117,7 +133,8 @@ def decode_scaled(
         if image.format in _JPEG and count_scans(data) > MAX_SCANS:
             raise too_expensive()
         try:
-            image.seek(0)
+            if image.format != "HEIF":  # opened at its primary image, which need not be the first
+                image.seek(0)
             scale = _reduction(width * height, min_pixels)
             drafted = _draft(image, scale) if image.format in _JPEG else 1
             scale = drafted if drafted > 1 else scale
@@ -125,6 +142,8 @@ def decode_scaled(
                 raise ImageTooLarge("The JPEG has too many pixels for its encoding. Send a smaller photo.")
             image.load()
             orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+            if image.format == "BMP" and _is_all_transparent(image):
+                image = image.convert("RGB")
             pixels = to_rgb(image, orientation, scale // drafted, empty)
         except _DECODER_ERRORS as error:
             raise damaged() from error
@@ -163,6 +182,11 @@ def _draft(image: Image.Image, scale: int) -> int:
     if scale == 1 or image.draft(None, (-(-width // scale), -(-height // scale))) is None:
         return 1
     return round(width / image.size[0])
+
+
+def _is_all_transparent(image: Image.Image) -> bool:
+    """Says whether every alpha is 0: many programs that write BMP leave it so, and mean an opaque picture."""
+    return image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0)
 
 
 def _open(data: bytes) -> Image.Image:

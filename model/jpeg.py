@@ -6,6 +6,9 @@ from typing import Final
 
 MAX_SEGMENTS: Final = 64  # before the first scan; cameras write about ten
 START_OF_SCAN: Final = 0xDA
+END_OF_IMAGE: Final = b"\xff\xd9"
+# What may follow a whole picture before its end marker: decoders skip it. If pixels are missing, they decode it.
+FILLINGS: Final = (b"\xaa" * 64, b"\x5b" * 64)
 # Huffman-coded, 8 bits: sequential (baseline and extended) and progressive. Cameras and browsers write no others.
 _ORDINARY_FRAMES: Final = (0xC0, 0xC1, 0xC2)
 _OTHER_FRAMES: Final = (0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
@@ -39,6 +42,11 @@ def pixels_to_scan(data: bytes) -> int | None:
             return None
         position += 2 + length
     return None
+
+
+def lacks_end_marker(data: bytes) -> bool:
+    """Says whether a JPEG has no end marker after its last scan. It may lack more than that."""
+    return data.startswith(b"\xff\xd8") and data.rfind(END_OF_IMAGE) < data.rfind(b"\xff\xda")
 
 
 def count_scans(data: bytes) -> int:

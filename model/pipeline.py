@@ -33,6 +33,7 @@ class AlignedFace:
     quality: Quality
     faces_in_photo: int
     timings_ms: Mapping[str, float]  # decode, detect, align
+    ends_early: bool = False  # the photo is a JPEG without its end marker
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class PhotoFaces:
     width: int
     height: int
     timings_ms: Mapping[str, float]  # decode, detect, align
+    ends_early: bool = False  # a JPEG without its end marker
 
 
 class PhotoReader:
@@ -70,13 +72,26 @@ class PhotoReader:
         """Returns the selected face. Raises what `decode_image` and `select_face` raise."""
         detection = self._detect(data)
         height, width = detection.photo.pixels.shape[:2]
-        face = select_face(detection.faces, selection, width, height)
+        return self._aligned_face(detection, select_face(detection.faces, selection, width, height))
+
+    def _aligned_face(self, detection: "_Detection", face: Face) -> AlignedFace:
         start = time.perf_counter()
         crop = self._align(detection, face)
         face = face.scaled(detection.photo.scale)
         quality = assess_quality(face, crop)
         timings_ms = {**detection.timings_ms, "align": _ms_since(start)}
-        return AlignedFace(face, crop, quality, len(detection.faces), timings_ms)
+        return AlignedFace(face, crop, quality, len(detection.faces), timings_ms, detection.photo.ends_early)
+
+    def read_all(self, data: bytes, selection: FaceSelection, most: int) -> tuple[AlignedFace, ...]:
+        """Returns the selected face, then the others, the largest first, together at most `most`.
+
+        Raises what `decode_image` and `select_face` raise.
+        """
+        detection = self._detect(data)
+        height, width = detection.photo.pixels.shape[:2]
+        selected = select_face(detection.faces, selection, width, height)
+        others = sorted((face for face in detection.faces if face is not selected), key=lambda face: -face.area)
+        return tuple(self._aligned_face(detection, face) for face in (selected, *others)[:most])
 
     def detect_all(self, data: bytes) -> PhotoFaces:
         """Returns every face, possibly none. Raises what `decode_image` raises."""
@@ -86,7 +101,8 @@ class PhotoReader:
         crops = [self._align(detection, face) for face in detection.faces]
         faces = [face.scaled(photo.scale) for face in detection.faces]
         assessed = tuple((face, assess_quality(face, crop)) for face, crop in zip(faces, crops, strict=True))
-        return PhotoFaces(assessed, photo.width, photo.height, {**detection.timings_ms, "align": _ms_since(start)})
+        timings_ms = {**detection.timings_ms, "align": _ms_since(start)}
+        return PhotoFaces(assessed, photo.width, photo.height, timings_ms, photo.ends_early)
 
     def _detect(self, data: bytes) -> "_Detection":
         start = time.perf_counter()

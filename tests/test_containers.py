@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app.api.routes_faces import PHOTOS
+from app.api.routes import PHOTOS
 from app.body_limits import BodyLimits
 from app.settings import Settings
 

@@ -14,6 +14,7 @@ from training.commands import (
     identification,
     imports,
     pipeline,
+    several_templates,
 )
 from training.commands.options import CommandGroup
 
@@ -23,6 +24,7 @@ for commands in (
     calibration,
     evaluation,
     identification,
+    several_templates,
     hardest_pairs,
     heads,
     data,

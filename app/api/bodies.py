@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from fastapi import Request
 from multipart import parse_options_header
@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ValidationError, WithJsonSchema
 
 from app.api.form_body import check_charset, parse_form_body
 from app.api.json_body import parse_json_body
+from app.api.photo_fields import PhotoFields
 from app.api.problems import field_errors
 from app.body_limits import MAX_FIELDS_BYTES
 from app.errors import MalformedRequest
@@ -19,6 +20,8 @@ from app.json_text import parse_json
 T = TypeVar("T", bound=BaseModel)
 
 JSON_TYPE, FORM_TYPE = "application/json", "multipart/form-data"
+COMPONENTS = "#/components/schemas/"
+DEFINITIONS = "x-definitions"
 
 
 def _decode_json(value: Any) -> Any:
@@ -27,6 +30,7 @@ def _decode_json(value: Any) -> Any:
 
 Photo = Annotated[bytes, WithJsonSchema({"type": "string", "contentEncoding": "base64"})]
 JsonObject = Annotated[dict[str, Any], BeforeValidator(_decode_json)]
+JsonList = BeforeValidator(_decode_json)  # a list, in a form as JSON
 
 
 def body_parser(model: type[T]) -> Callable[[Request], Awaitable[T]]:
@@ -47,7 +51,7 @@ def body_parser(model: type[T]) -> Callable[[Request], Awaitable[T]]:
     return parse
 
 
-def _parse(content_type: str, chunks: list[bytes], photos: frozenset[str]) -> Any:
+def _parse(content_type: str, chunks: list[bytes], photos: PhotoFields) -> Any:
     kind = parse_options_header(content_type)[0]
     if kind not in (JSON_TYPE, FORM_TYPE):
         words = f"send {FORM_TYPE} with the photo as a file, or {JSON_TYPE} with base64"
@@ -61,31 +65,53 @@ def _parse(content_type: str, chunks: list[bytes], photos: frozenset[str]) -> An
 
 
 def openapi_request_body(model: type[BaseModel]) -> dict[str, Any]:
-    """Returns a route's `openapi_extra`, which documents both forms of the body."""
-    as_json = model.model_json_schema()
+    """Returns a route's `openapi_extra`, which documents both forms of the body.
+
+    The schemas stand inside, with what they refer to under DEFINITIONS; `openapi_schema` moves all to the components.
+    """
+    as_json = model.model_json_schema(ref_template=COMPONENTS + "{model}")
     definitions = as_json.pop("$defs", {})
-    as_json = _inline_references(as_json, definitions)
+    photos = _photo_fields(model)
     as_form = json.loads(json.dumps(as_json))
-    for name, schema in as_form["properties"].items():
-        if name in _photo_fields(model):
-            described = {key: value for key, value in schema.items() if key in ("title", "description")}
-            as_form["properties"][name] = {**described, "type": "string", "format": "binary"}
-    # The form comes first: /docs offers a file button for the first content type.
+    as_form["title"] = as_json["title"].removesuffix("Request") + "Form"
+    as_form["properties"] = {name: _form_field(name, field, photos) for name, field in as_form["properties"].items()}
+    # The form comes first: /docs offers a file button for the first content type, and generators take it.
     content = {FORM_TYPE: {"schema": as_form}, JSON_TYPE: {"schema": as_json}}
-    return {"requestBody": {"required": True, "content": content}}
+    return {"requestBody": {"required": True, "content": content, DEFINITIONS: definitions}}
 
 
-def _inline_references(schema: Any, definitions: dict[str, Any]) -> Any:
-    if isinstance(schema, list):
-        return [_inline_references(each, definitions) for each in schema]
-    if not isinstance(schema, dict):
+def _form_field(name: str, schema: dict[str, Any], photos: PhotoFields) -> dict[str, Any]:
+    """The schema of a field in a form: it has no null, photos are files, and lists of numbers are JSON."""
+    described = {key: value for key, value in schema.items() if key in ("title", "description")}
+    file = {"type": "string", "format": "binary"}
+    if name in photos.single:
+        return {**described, **file}
+    choices = [each for each in schema.get("anyOf", ()) if each.get("type") != "null"]
+    if len(choices) == 1:
+        rest = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
+        schema = {**choices[0], **rest}
+    if schema.get("type") != "array":
         return schema
-    if "$ref" in schema:
-        referenced = definitions[schema["$ref"].rsplit("/", 1)[-1]]
-        rest = {key: value for key, value in schema.items() if key != "$ref"}
-        return {**_inline_references(referenced, definitions), **_inline_references(rest, definitions)}
-    return {key: _inline_references(value, definitions) for key, value in schema.items()}
+    if name in photos.several:
+        return {**schema, "items": file}
+    return {**described, "type": "string", "contentMediaType": JSON_TYPE}
 
 
-def _photo_fields(model: type[BaseModel]) -> frozenset[str]:
-    return frozenset(name for name, field in model.model_fields.items() if field.annotation is bytes)
+def _photo_fields(model: type[BaseModel]) -> PhotoFields:
+    """A photo's field is of bytes, or of a list of bytes, in either case perhaps optional."""
+    single, several = set(), set()
+    for name, field in model.model_fields.items():
+        kinds = _kinds(field.annotation)
+        if bytes in kinds:
+            single.add(name)
+        elif list in kinds:
+            several.add(name)
+    return PhotoFields(frozenset(single), frozenset(several))
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """`bytes` for a photo, `list` for a list of photos; also inside a union or an Annotated."""
+    if annotation is bytes:
+        return {bytes}
+    inner: set[Any] = set().union(*map(_kinds, get_args(annotation))) if get_args(annotation) else set()
+    return {list} if get_origin(annotation) is list and bytes in inner else inner

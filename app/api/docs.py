@@ -10,7 +10,9 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
-from app.api.problems import Problem
+from app.api.bodies import COMPONENTS, DEFINITIONS
+from app.api.problems import Problem, problem_response
+from app.api.version import VERSION
 
 ASSETS = "/docs/assets"
 
@@ -34,20 +36,49 @@ def install_docs(app: FastAPI) -> None:
 
 
 def openapi_schema(app: FastAPI, prefix: str) -> dict[str, Any]:
-    """FastAPI's schema, with Problem instead of FastAPI's own validation errors."""
+    """FastAPI's schema of the paths with their version, in a form from which generators make working clients.
+
+    Problem stands in place of FastAPI's own validation errors, and every schema of a body has a name.
+    """
     if app.openapi_schema is None:
-        servers = [{"url": prefix}] if prefix else None
         schema = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes, servers=servers
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            description=app.description,
+            license_info=app.license_info,
+            tags=app.openapi_tags,
+            routes=app.routes,
+            servers=[{"url": prefix or "/"}],
         )
+        schema["paths"] = {f"{VERSION}{path}": operations for path, operations in schema["paths"].items()}
+        schemas = schema["components"]["schemas"]
         for path in schema["paths"].values():
             for operation in path.values():
-                default = operation["responses"].get("422", {}).get("content", {}).get("application/json", {})
-                if default.get("schema", {}).get("$ref", "").endswith("HTTPValidationError"):
-                    del operation["responses"]["422"]
-        schemas = schema["components"]["schemas"]
+                _replace_validation_error(operation["responses"])
+                _name_bodies(operation.get("requestBody", {}), schemas)
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
-        schemas["Problem"] = Problem.model_json_schema()
+        problem = Problem.model_json_schema(ref_template=COMPONENTS + "{model}")
+        schemas |= problem.pop("$defs", {})
+        schemas["Problem"] = problem
+        schema["components"]["schemas"] = dict(sorted(schemas.items()))
         app.openapi_schema = schema
     return app.openapi_schema
+
+
+def _replace_validation_error(responses: dict[str, Any]) -> None:
+    schema = responses.get("422", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    if schema.get("$ref", "").endswith("HTTPValidationError"):
+        del responses["422"]
+    # A path or method that is no route's, and whatever is not listed.
+    responses["default"] = problem_response("not_found", "method_not_allowed")
+
+
+def _name_bodies(body: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Moves the schemas of a body to the components."""
+    schemas |= body.pop(DEFINITIONS, {})
+    for media in body.get("content", {}).values():
+        name = media["schema"]["title"]
+        schemas[name] = media["schema"]
+        media["schema"] = {"$ref": f"{COMPONENTS}{name}"}

@@ -4,14 +4,14 @@ A parser in C holds Python's lock until it returns: 27 MB of brackets would stop
 well. Here the work between two photos is bounded, and base64 is decoded in pieces that let other threads go on.
 """
 
-import binascii
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
+from app.api.photo_fields import PhotoFields, decode_base64
 from app.errors import MalformedRequest
 from app.json_text import MAX_DEPTH, InvalidJson, parse_json
 
-PIECE: Final = 512 * 1024  # characters of base64 decoded at once; a multiple of 4
 MARK: Final = re.compile(rb'["{}\[\]]')
 ESCAPES: Final = (
     (b"\\/", b"/"),
@@ -19,11 +19,10 @@ ESCAPES: Final = (
     (b"\\n", b""),
     *((b"\\u00" + digits, chr(int(digits, 16)).encode()) for digits in (b"2b", b"2B", b"2f", b"2F", b"3d", b"3D")),
 )
-NOT_BASE64: Final = "is not valid base64; send the photo's bytes in base64, or as a file in multipart"
 
 
-def parse_json_body(body: bytes, photos: frozenset[str], max_fields_bytes: int) -> Any:
-    """Parses a body whose members `photos` are base64, and returns these as bytes.
+def parse_json_body(body: bytes, photos: PhotoFields, max_fields_bytes: int) -> Any:
+    """Parses a body whose members `photos` are base64, or lists of it, and returns these as bytes.
 
     Raises MalformedRequest, also if everything but the photos exceeds `max_fields_bytes`.
     """
@@ -33,27 +32,21 @@ def parse_json_body(body: bytes, photos: frozenset[str], max_fields_bytes: int) 
     except InvalidJson as error:
         raise _malformed("body", str(error)) from error
     if isinstance(fields, dict):
-        for name in photos & fields.keys():
-            if isinstance(fields[name], str):
-                text = cut[fields[name]] if fields[name] in cut else fields[name].encode()
-                fields[name] = decode_photo(name, text)
+        for name in photos.single & fields.keys():
+            fields[name] = _decode_photo(name, fields[name], cut)
+        for name in photos.several & fields.keys():
+            if isinstance(fields[name], list):
+                numbered = enumerate(fields[name])
+                fields[name] = [_decode_photo(f"{name}.{number}", each, cut) for number, each in numbered]
     return fields
 
 
-def decode_photo(name: str, text: bytes) -> bytes:
-    """Decodes a photo in base64, with or without the start of a data URL. Raises MalformedRequest."""
-    if text.startswith(b"data:"):
-        text = text[text.find(b",", 0, 200) + 1 :]
-    if b"\\" in text:
-        text = _unescape(text)
-    try:
-        if 0 <= text.find(b"=") < len(text) - 2:  # within a piece, the decoder sees that itself; between two, it cannot
-            raise ValueError("padding before the end")
-        return b"".join(
-            binascii.a2b_base64(text[start : start + PIECE], strict_mode=True) for start in range(0, len(text), PIECE)
-        )
-    except ValueError as error:
-        raise _malformed(name, NOT_BASE64) from error
+def _decode_photo(name: str, value: Any, cut: Mapping[str, bytes]) -> Any:
+    """Decodes the text that stands for a photo; leaves a value that is not text."""
+    if not isinstance(value, str):
+        return value
+    text = cut[value] if value in cut else value.encode()
+    return decode_base64(name, _unescape(text) if b"\\" in text else text)
 
 
 def _unescape(text: bytes) -> bytes:
@@ -66,10 +59,11 @@ def _unescape(text: bytes) -> bytes:
     return text
 
 
-def _cut_photos(body: bytes, photos: frozenset[str], max_fields_bytes: int) -> tuple[bytes, dict[str, bytes]]:
+def _cut_photos(body: bytes, photos: PhotoFields, max_fields_bytes: int) -> tuple[bytes, dict[str, bytes]]:
     """Replaces the value of each photo by a short string, and returns the rest and the values by these strings."""
     rest, cut = bytearray(), dict[str, bytes]()
     position, depth, key = 0, 0, b""
+    in_list = False  # of photos
     while True:
         room = max_fields_bytes - len(rest)
         mark = MARK.search(body, position, position + room + 1)
@@ -80,14 +74,16 @@ def _cut_photos(body: bytes, photos: frozenset[str], max_fields_bytes: int) -> t
             raise _malformed("body", f"has more than {max_fields_bytes:,} bytes besides the photos")
         if mark is None:
             return bytes(rest), cut
+        is_value = depth == 1 and between.strip() == b":"
         if mark[0] != b'"':
+            in_list = mark[0] == b"[" and is_value and key.decode("latin-1") in photos.several
             depth += 1 if mark[0] in b"{[" else -1
             if depth > MAX_DEPTH:
                 raise _malformed("body", f"has more than {MAX_DEPTH} levels")
             rest += mark[0]
             position, key = end + 1, b""
             continue
-        is_photo = depth == 1 and between.strip() == b":" and key.decode("latin-1") in photos
+        is_photo = in_list or (is_value and key.decode("latin-1") in photos.single)
         limit = len(body) if is_photo else min(len(body), end + room)
         close = body.find(b'"', end + 1, limit)
         while close > 0 and not is_photo and _is_escaped(body, close):

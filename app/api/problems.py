@@ -2,6 +2,7 @@
 
 import logging
 import traceback
+from enum import StrEnum
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -33,10 +34,13 @@ STATUS: Final = {
     "unknown_gallery": 404,
     "unknown_identity": 404,
     "unknown_template": 404,
+    "unknown_rejection": 404,
     "method_not_allowed": 405,
     "request_timeout": 408,
     "identity_exists": 409,
     "encoder_mismatch": 409,
+    "templates_expired": 409,
+    "too_many_rejections": 409,
     "image_too_large": 413,
     "request_too_large": 413,
     "unsupported_image": 415,
@@ -56,6 +60,35 @@ STATUS: Final = {
 }
 
 
+# What every route of the API can answer, what routes that take photos can, and what routes of the gallery can.
+SERVICE_CODES: Final = (
+    "malformed_request",
+    "unauthorized",
+    "foreign_request",
+    "request_timeout",
+    "overloaded",
+    "rate_limited",
+    "internal_error",
+    "not_ready",
+    "deadline_exceeded",
+)
+PHOTO_CODES: Final = (
+    *SERVICE_CODES,
+    "empty_image",
+    "corrupt_image",
+    "image_too_large",
+    "unsupported_image",
+    "photo_too_expensive",
+)
+FACE_CODES: Final = (*PHOTO_CODES, "no_face_found", "several_faces")
+GALLERY_CODES: Final = (*SERVICE_CODES, "request_too_large", "gallery_unavailable")
+
+
+RETRIED: Final = frozenset({"overloaded", "rate_limited", "gallery_unavailable"})  # their answers have Retry-After
+# An enum for OpenAPI, made of the list above so that none is missing.
+ProblemCode = StrEnum("ProblemCode", {code.upper(): code for code in STATUS})  # type: ignore[misc]
+
+
 class Problem(BaseModel):
     """RFC 9457, with `code` to switch on and `request_id` to quote to the operator."""
 
@@ -63,7 +96,7 @@ class Problem(BaseModel):
     title: str = Field(examples=["Unprocessable Entity"])
     status: int = Field(examples=[422])
     detail: str = Field(examples=["No face was found in any of four orientations. ..."])
-    code: str = Field(examples=["no_face_found"])
+    code: ProblemCode = Field(examples=["no_face_found"])
     request_id: str
     field: str | None = Field(None, description="Name of the photo with the problem, if the request has several.")
     errors: list[dict[str, str]] | None = Field(None, description="For malformed_request: each field and its error.")
@@ -74,11 +107,19 @@ def problem_responses(*codes: str) -> dict[int | str, dict[str, Any]]:
     by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(STATUS[code], []).append(code)
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {
-        status: {"description": ", ".join(f"`{code}`" for code in names), "content": content}
-        for status, names in sorted(by_status.items())
+    return {status: problem_response(*names) for status, names in sorted(by_status.items())}
+
+
+def problem_response(*codes: str) -> dict[str, Any]:
+    """Returns a response with one of these codes, for OpenAPI."""
+    response: dict[str, Any] = {
+        "description": ", ".join(f"`{code}`" for code in codes),
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
+    if RETRIED & set(codes):
+        seconds = {"type": "integer", "minimum": 1}
+        response["headers"] = {"Retry-After": {"description": "Seconds to wait, if known.", "schema": seconds}}
+    return response
 
 
 def install_problem_handlers(app: FastAPI) -> None:

@@ -11,7 +11,8 @@ MAX_HEADERS_BYTES: Final = 32 * 1024  # names and values of all headers
 
 
 class TargetMiddleware:
-    """Refuses a path or query with a NUL character or with bytes that are not UTF-8, and headers of more than 32 KiB.
+    """Refuses a path or query with a NUL character or with bytes that are not UTF-8, a query with a parameter twice,
+    and headers of more than 32 KiB.
 
     Raises MalformedRequest.
     """
@@ -23,9 +24,16 @@ class TargetMiddleware:
         if scope["type"] == "http":
             _check("path", scope.get("raw_path") or scope["path"].encode())
             _check("query", scope["query_string"])
+            _check_duplicates(scope["query_string"])
             if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS_BYTES:
                 raise MalformedRequest([{"field": "headers", "message": f"have more than {MAX_HEADERS_BYTES:,} bytes"}])
         await self.app(scope, receive, send)
+
+
+def _check_duplicates(query: bytes) -> None:
+    names = [unquote_to_bytes(part.partition(b"=")[0]) for part in query.split(b"&") if part]
+    if len(set(names)) < len(names):
+        raise MalformedRequest([{"field": "query", "message": "has a parameter twice; send it once"}])
 
 
 def _check(field: str, encoded: bytes) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from app.gallery.rejection import NewRejection, Rejection, RejectionRecord
+
 DEFAULT_GALLERY: Final = "default"  # always exists, even while it is empty
 
 
@@ -112,6 +114,16 @@ class IdentityPage:
 
 
 @dataclass(frozen=True)
+class TemplatePage:
+    """Some templates of one identity, ordered by id. `next_after` is None on the last page."""
+
+    templates: tuple[Template, ...]
+    next_after: Annotated[
+        str | None, Field(description="Send it as `after` to get the next page; null on the last page.")
+    ]
+
+
+@dataclass(frozen=True)
 class GallerySummary:
     """What one gallery contains."""
 
@@ -129,6 +141,12 @@ class Candidate:
     identity: str
     similarity: float  # cosine, -1..1
     template_id: str
+    rejected_similarity: float | None = None  # cosine to the most similar rejection of the identity, if it has any
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether a rejection is at least as similar as the template: the probe then shows the rejected person."""
+        return self.rejected_similarity is not None and self.rejected_similarity >= self.similarity
 
 
 @dataclass(frozen=True)
@@ -137,6 +155,15 @@ class SearchResult:
 
     candidates: tuple[Candidate, ...]  # most similar first
     size: int  # number of templates in the gallery
+    detectors: frozenset[str]  # that found the faces of these templates
+
+
+@dataclass(frozen=True)
+class IdentityComparison:
+    """A comparison with all templates of one identity that have not expired."""
+
+    best: Candidate | None  # None if all templates have expired
+    templates: int  # number of templates compared
     detectors: frozenset[str]  # that found the faces of these templates
 
 
@@ -174,12 +201,26 @@ class Gallery(Protocol):
         """
         ...
 
-    async def search(
-        self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int, only: str | None = None
-    ) -> SearchResult:
-        """Returns the `top_k` identities most similar to the unit vector `vector` (D,), or only the identity `only`.
+    async def enroll_all(self, new: Sequence[NewTemplate], if_exists: IfExists) -> tuple[Template, ...]:
+        """Adds several templates of one identity, all or none. One idempotency key covers them all.
+
+        `new` is not empty; gallery, identity, metadata and key are those of its first. Raises what `enroll` raises.
+        """
+        ...
+
+    async def search(self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int) -> SearchResult:
+        """Returns the `top_k` identities most similar to the unit vector `vector` (D,).
 
         Expired templates are neither found nor counted. Raises UnknownGallery, EncoderMismatch.
+        """
+        ...
+
+    async def compare(
+        self, gallery: str, identity: str, vector: NDArray[np.float32], encoder_id: str
+    ) -> IdentityComparison:
+        """Compares the unit vector `vector` (D,) with the templates of one identity.
+
+        Raises UnknownGallery, UnknownIdentity, EncoderMismatch.
         """
         ...
 
@@ -187,8 +228,31 @@ class Gallery(Protocol):
         """Raises UnknownGallery, UnknownIdentity."""
         ...
 
-    async def list_identities(self, gallery: str, after: str | None, limit: int) -> IdentityPage:
-        """Returns up to `limit` identities whose names sort after `after`. Raises UnknownGallery."""
+    async def list_identities(self, gallery: str, after: str | None, limit: int, prefix: str = "") -> IdentityPage:
+        """Returns up to `limit` identities whose names sort after `after` and begin with `prefix`.
+
+        Raises UnknownGallery.
+        """
+        ...
+
+    async def list_templates(self, gallery: str, identity: str, after: str | None, limit: int) -> TemplatePage:
+        """Returns up to `limit` templates whose ids sort after `after`. Raises UnknownGallery, UnknownIdentity."""
+        ...
+
+    async def add_rejection(self, new: NewRejection) -> Rejection:
+        """Remembers that a face is not this identity's. The same vector again is stored once.
+
+        It is deleted with the identity, and moves with it when that is renamed or merged. Raises UnknownGallery,
+        UnknownIdentity, EncoderMismatch, TooManyRejections.
+        """
+        ...
+
+    async def list_rejections(self, gallery: str, identity: str) -> tuple[Rejection, ...]:
+        """Returns the identity's rejections, oldest first. Raises UnknownGallery, UnknownIdentity."""
+        ...
+
+    async def delete_rejection(self, gallery: str, identity: str, rejection_id: str) -> None:
+        """Forgets a rejection. Raises UnknownGallery, UnknownIdentity, UnknownRejection."""
         ...
 
     async def list_galleries(self) -> tuple[GallerySummary, ...]:
@@ -245,6 +309,17 @@ class Gallery(Protocol):
         """Adds the records whose template ids are new, all or none, and returns their number.
 
         An existing identity keeps its metadata. Raises EncoderMismatch.
+        """
+        ...
+
+    async def list_rejection_records(self, after: RejectionRecord | None, limit: int) -> tuple[RejectionRecord, ...]:
+        """Returns up to `limit` rejections of all galleries that follow `after`: by gallery, identity and id."""
+        ...
+
+    async def import_rejections(self, records: Sequence[RejectionRecord]) -> int:
+        """Adds the rejections whose ids are new, all or none, and returns their number.
+
+        Raises EncoderMismatch, UnknownGallery, UnknownIdentity.
         """
         ...
 

@@ -2,18 +2,22 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.errors import UnknownGallery, UnknownIdentity
 from app.gallery.base import Gallery, Template, TemplateRecord
+from app.gallery.rejection import Rejection, RejectionRecord
 from app.json_text import InvalidJson, check_metadata, parse_json
 from app.names import InvalidName, check_text, clean_gallery, clean_identity
+
+Record = TypeVar("Record", TemplateRecord, RejectionRecord)
 
 BATCH_SIZE: Final = 500  # records per read, and per transaction of an import
 
@@ -23,18 +27,21 @@ class InvalidRecord(ValueError):
 
 
 async def export_lines(gallery: Gallery, only: str | None = None) -> AsyncIterator[str]:
-    """Yields one line per template of the store, or of the gallery `only`.
+    """Yields one line per template of the store, or of the gallery `only`, then one line per rejection.
 
-    Templates enrolled during the export may or may not be included.
+    What is stored during the export may or may not be included.
     """
     async for record in _all_records(gallery):
         if only is None or record.gallery == only:
             yield format_record(record)
+    async for rejection in _all_rejections(gallery):
+        if only is None or rejection.gallery == only:
+            yield format_rejection(rejection)
 
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What an import did. `refused` has a sentence for each line that is not a template that can be stored."""
+    """What an import did. `refused` has a sentence for each line that cannot be stored."""
 
     new: int
     total: int
@@ -42,7 +49,7 @@ class ImportResult:
 
 
 async def import_lines(gallery: Gallery, lines: Iterable[str]) -> ImportResult:
-    """Adds the templates that are not in the store yet. Lines that cannot be stored are refused and the rest is added.
+    """Adds the templates and rejections that are not in the store yet. Lines that cannot be stored are refused.
 
     Raises EncoderMismatch. Batches before the faulty one are kept; importing again adds nothing twice.
     """
@@ -50,15 +57,38 @@ async def import_lines(gallery: Gallery, lines: Iterable[str]) -> ImportResult:
     refused: list[str] = []
     numbered = enumerate(lines, start=1)
     while some := list(islice(numbered, BATCH_SIZE)):
-        batch = []
+        batch: list[TemplateRecord] = []
+        rejections: list[tuple[int, RejectionRecord]] = []
         for number, line in some:
             try:
-                batch.append(parse_record(line, number))
+                record = parse_record(line, number)
             except InvalidRecord as error:
                 refused.append(str(error))
+                continue
+            if isinstance(record, TemplateRecord):
+                batch.append(record)
+            else:
+                rejections.append((number, record))
         new += await gallery.import_records(batch)
+        new += await _import_rejections(gallery, rejections, refused)
         total += len(some)
     return ImportResult(new, total, tuple(refused))
+
+
+async def _import_rejections(
+    gallery: Gallery, numbered: Sequence[tuple[int, RejectionRecord]], refused: list[str]
+) -> int:
+    try:
+        return await gallery.import_rejections([record for _, record in numbered])
+    except (UnknownGallery, UnknownIdentity):
+        pass  # nothing was stored: find out which ones belong to nobody
+    new = 0
+    for number, record in numbered:
+        try:
+            new += await gallery.import_rejections([record])
+        except (UnknownGallery, UnknownIdentity):
+            refused.append(f"Line {number} is a rejection of an identity that is not in the store.")
+    return new
 
 
 async def find_integrity_errors(gallery: Gallery) -> list[str]:
@@ -74,6 +104,9 @@ async def find_integrity_errors(gallery: Gallery) -> list[str]:
         dimensions.setdefault(record.template.encoder_id, set()).add(len(record.vector))
         if not _is_unit(record.vector):
             errors.append(f"The vector of template {record.template.template_id} does not have length 1.")
+    async for rejection in _all_rejections(gallery):
+        if not _is_unit(rejection.vector):
+            errors.append(f"The vector of rejection {rejection.rejection.rejection_id} does not have length 1.")
     errors += [
         f"The vectors of encoder {encoder} have different dimensions: {', '.join(map(str, sorted(found)))}."
         for encoder, found in dimensions.items()
@@ -97,19 +130,38 @@ def format_record(record: TemplateRecord) -> str:
             "enrolled_at": record.enrolled_at.isoformat(),
             **asdict(record.template),
             **times,
-            "vector": base64.b64encode(record.vector.astype("<f4").tobytes()).decode(),
+            "vector": _format_vector(record.vector),
         },
         ensure_ascii=False,
     )
 
 
-def parse_record(line: str, number: int) -> TemplateRecord:
+def format_rejection(record: RejectionRecord) -> str:
+    """Formats a rejection like a template. Its id distinguishes the two."""
+    return json.dumps(
+        {
+            "gallery": record.gallery,
+            "identity": record.identity,
+            **asdict(record.rejection),
+            "created_at": record.rejection.created_at.isoformat(),
+            "vector": _format_vector(record.vector),
+        },
+        ensure_ascii=False,
+    )
+
+
+def parse_record(line: str, number: int) -> TemplateRecord | RejectionRecord:
     """Parses a line of an export. Raises InvalidRecord."""
     if not _is_utf8(line):
         raise InvalidRecord(f"Line {number} is not UTF-8 text.")
     try:
         fields = parse_json(line)
+        names = clean_gallery(fields["gallery"]), clean_identity(fields["identity"])
+        vector = np.frombuffer(base64.b64decode(fields["vector"], validate=True), "<f4")
         created = datetime.fromisoformat(fields["created_at"])
+        if "rejection_id" in fields:
+            ids = check_text(fields["rejection_id"]), check_text(fields["encoder_id"])
+            return _check_vector(RejectionRecord(*names, Rejection(*ids, created), vector), number)
         text = {name: check_text(fields[name]) for name in ("template_id", "encoder_id", "detector")}
         expires = fields.get("expires_at")  # older exports have neither
         consent = fields.get("consent_ref")
@@ -120,12 +172,13 @@ def parse_record(line: str, number: int) -> TemplateRecord:
             expires_at=None if expires is None else datetime.fromisoformat(expires).astimezone(UTC),
             consent_ref=None if consent is None else check_text(consent),
         )
-        vector = np.frombuffer(base64.b64decode(fields["vector"], validate=True), "<f4")
         enrolled = datetime.fromisoformat(fields["enrolled_at"])
-        names = clean_gallery(fields["gallery"]), clean_identity(fields["identity"])
         if not isinstance(fields["metadata"], dict):
             raise InvalidJson("has metadata that is not a JSON object")
         record = TemplateRecord(*names, check_metadata(fields["metadata"]), enrolled, template, vector)
+        return _check_vector(record, number)
+    except InvalidRecord:
+        raise
     except KeyError as error:
         raise InvalidRecord(f"Line {number} has no field {error}.") from error
     except InvalidName as error:
@@ -134,9 +187,6 @@ def parse_record(line: str, number: int) -> TemplateRecord:
         raise InvalidRecord(f"Line {number} is not a template that can be stored: it {error}.") from error
     except (ValueError, TypeError, AttributeError) as error:
         raise InvalidRecord(f"Line {number} is not a template written by `facetwin gallery export`.") from error
-    if not _is_unit(vector):
-        raise InvalidRecord(f"The vector in line {number} does not have length 1.")
-    return record
 
 
 async def _all_records(gallery: Gallery) -> AsyncIterator[TemplateRecord]:
@@ -150,6 +200,24 @@ async def _all_records(gallery: Gallery) -> AsyncIterator[TemplateRecord]:
             yield record
         after = records[-1]
         before = {each.template.template_id for each in records}
+
+
+async def _all_rejections(gallery: Gallery) -> AsyncIterator[RejectionRecord]:
+    after: RejectionRecord | None = None
+    while records := await gallery.list_rejection_records(after, BATCH_SIZE):
+        for record in records:
+            yield record
+        after = records[-1]
+
+
+def _format_vector(vector: NDArray[np.float32]) -> str:
+    return base64.b64encode(vector.astype("<f4").tobytes()).decode()
+
+
+def _check_vector(record: Record, number: int) -> Record:
+    if not _is_unit(record.vector):
+        raise InvalidRecord(f"The vector in line {number} does not have length 1.")
+    return record
 
 
 def _is_unit(vector: NDArray[np.float32]) -> bool:

@@ -22,14 +22,17 @@ from app.gallery.base import (
     GalleryError,
     GallerySummary,
     Identity,
+    IdentityComparison,
     IdentityPage,
     IfExists,
     NewTemplate,
     OutcomeUnknown,
     SearchResult,
     Template,
+    TemplatePage,
     TemplateRecord,
 )
+from app.gallery.rejection import NewRejection, Rejection, RejectionRecord
 
 T = TypeVar("T")
 
@@ -71,17 +74,36 @@ class GuardedGallery:
     async def enroll(self, new: NewTemplate, if_exists: IfExists) -> Template:
         return await self._call(lambda: self._store.enroll(new, if_exists), self._short_s)
 
-    async def search(
-        self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int, only: str | None = None
-    ) -> SearchResult:
-        call = partial(self._store.search, gallery, vector, encoder_id, top_k, only)
+    async def enroll_all(self, new: Sequence[NewTemplate], if_exists: IfExists) -> tuple[Template, ...]:
+        return await self._call(lambda: self._store.enroll_all(new, if_exists), self._short_s)
+
+    async def search(self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int) -> SearchResult:
+        call = partial(self._store.search, gallery, vector, encoder_id, top_k)
+        return await self._call(call, self._short_s, "search")
+
+    async def compare(
+        self, gallery: str, identity: str, vector: NDArray[np.float32], encoder_id: str
+    ) -> IdentityComparison:
+        call = partial(self._store.compare, gallery, identity, vector, encoder_id)
         return await self._call(call, self._short_s, "search")
 
     async def get_identity(self, gallery: str, identity: str) -> Identity:
         return await self._call(lambda: self._store.get_identity(gallery, identity), self._short_s)
 
-    async def list_identities(self, gallery: str, after: str | None, limit: int) -> IdentityPage:
-        return await self._call(lambda: self._store.list_identities(gallery, after, limit), self._short_s)
+    async def list_identities(self, gallery: str, after: str | None, limit: int, prefix: str = "") -> IdentityPage:
+        return await self._call(lambda: self._store.list_identities(gallery, after, limit, prefix), self._short_s)
+
+    async def list_templates(self, gallery: str, identity: str, after: str | None, limit: int) -> TemplatePage:
+        return await self._call(lambda: self._store.list_templates(gallery, identity, after, limit), self._short_s)
+
+    async def add_rejection(self, new: NewRejection) -> Rejection:
+        return await self._call(lambda: self._store.add_rejection(new), self._short_s)
+
+    async def list_rejections(self, gallery: str, identity: str) -> tuple[Rejection, ...]:
+        return await self._call(lambda: self._store.list_rejections(gallery, identity), self._short_s)
+
+    async def delete_rejection(self, gallery: str, identity: str, rejection_id: str) -> None:
+        await self._call(lambda: self._store.delete_rejection(gallery, identity, rejection_id), self._short_s)
 
     async def list_galleries(self) -> tuple[GallerySummary, ...]:
         return await self._call(self._store.list_galleries, self._long_s)
@@ -114,6 +136,12 @@ class GuardedGallery:
 
     async def import_records(self, records: Sequence[TemplateRecord]) -> int:
         return await self._call(lambda: self._store.import_records(records), self._long_s)
+
+    async def list_rejection_records(self, after: RejectionRecord | None, limit: int) -> tuple[RejectionRecord, ...]:
+        return await self._call(lambda: self._store.list_rejection_records(after, limit), self._long_s)
+
+    async def import_rejections(self, records: Sequence[RejectionRecord]) -> int:
+        return await self._call(lambda: self._store.import_rejections(records), self._long_s)
 
     def erasure(self) -> Erasure:
         return self._store.erasure()

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.inference.workers import JobResult, Workers
-from app.verification.results import DetectedFace, FacePose, FaceQuality
+from app.verification.detected_face import DetectedFace, FaceMeasures, FacePose, FaceQuality
+from app.verification.notices import Notice, NoticeCode
 from model.encoder.encoding import Encoding
 from model.errors import PhotoError
 from model.face import Face
@@ -18,6 +19,11 @@ from model.quality import Quality
 from model.selection import FaceSelection
 
 T = TypeVar("T")
+
+ENDS_EARLY: Final = Notice(
+    NoticeCode.ENDS_EARLY,
+    "A JPEG lacks its end marker. Its pixels are complete, but whatever wrote or sent it lost its end.",
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,11 @@ class EncodedFaces:
         """Of each face; None if the encoder does not say."""
         judged = self.encoding.recognizability
         return [None] * len(self.faces) if judged is None else [float(each) for each in judged]
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What to know about the photos' files."""
+        return (ENDS_EARLY,) if any(face.ends_early for face in self.faces) else ()
 
     def describe(self, index: int) -> DetectedFace:
         """The face of one photo as the API reports it."""
@@ -70,6 +81,22 @@ async def encode_photos(
     return EncodedFaces(tuple(photos), faces, encoded.result, {**stages, "queue": queue_ms, "encode": encoded.run_ms})
 
 
+async def encode_every_face(
+    reader: PhotoReader, workers: Workers, field: str, photo: bytes, selection: FaceSelection, most: int
+) -> EncodedFaces:
+    """Encodes every face of one photo in one batch: the selected one first, then the largest, together at most `most`.
+
+    Raises PhotoError with `field` set.
+    """
+    answer = await workers.run(lambda: _with_field(field, lambda: reader.read_all(photo, selection, most)))
+    faces = answer.result
+    encoded = await workers.encode(np.stack([face.crop for face in faces]))
+    timings_ms = {**faces[0].timings_ms, "align": sum(face.timings_ms["align"] for face in faces)}
+    queue_ms = answer.queue_ms + encoded.queue_ms
+    timings_ms |= {"queue": queue_ms, "encode": encoded.run_ms}
+    return EncodedFaces((field,) * len(faces), faces, encoded.result, timings_ms)
+
+
 async def detect_faces(reader: PhotoReader, workers: Workers, field: str, photo: bytes) -> JobResult[PhotoFaces]:
     """Finds every face of one photo. Raises the same errors as `encode_photos`, except NoFaceFound."""
     return await workers.run(lambda: _with_field(field, lambda: reader.detect_all(photo)))
@@ -86,7 +113,11 @@ def describe_face(
         detection_score=round(face.score, 4),
         pose=FacePose(*(round(angle, 1) for angle in (quality.pose.yaw, quality.pose.pitch, quality.pose.roll))),
         quality=FaceQuality(
-            quality.score, quality.reasons, None if recognizability is None else round(recognizability, 3)
+            score=quality.score,
+            reasons=quality.reasons,
+            reason_codes=quality.codes,
+            measures=FaceMeasures(**{name: round(value, 2) for name, value in vars(quality.measures).items()}),
+            recognizability=None if recognizability is None else round(recognizability, 3),
         ),
         rotation=face.rotation,
         faces_in_photo=faces_in_photo,

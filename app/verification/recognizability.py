@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 
-from app.verification.results import Notice
+from app.verification.notices import Notice, NoticeCode
 from model.calibration import Recognizability
 from model.errors import UnrecognizableFace
-
-UNRECOGNIZABLE = "unrecognizable_face"
 
 
 def is_recognizable(rule: Recognizability | None, value: float | None) -> bool:
@@ -42,9 +40,9 @@ def doubt_notices(rule: Recognizability | None, values: Sequence[float | None]) 
             f"The face cannot be recognised reliably: its recognizability is {min(known):.2f}, below "
             f"{rule.refused_below:.2f}. So nobody is named. Take another photo."
         )
-        return (Notice(UNRECOGNIZABLE, message),)
+        return (Notice(NoticeCode.UNRECOGNIZABLE_FACE, message),)
     message = (
         f"The face is hard to recognise (recognizability {min(known):.2f}). Photos like it match strangers more often, "
         f"so the threshold is higher by {rule.raised_by:.3f}. A better photo matches more reliably."
     )
-    return (Notice("hard_to_recognize", message),)
+    return (Notice(NoticeCode.HARD_TO_RECOGNIZE, message),)

@@ -10,6 +10,9 @@ from typing import Annotated
 
 from pydantic import Field, PlainSerializer
 
+from app.verification.detected_face import DetectedFace, numbers
+from app.verification.notices import Notice
+
 
 def _round_timings(timings_ms: Mapping[str, float]) -> dict[str, float]:
     return {stage: round(taken, 2) for stage, taken in timings_ms.items()}
@@ -32,50 +35,6 @@ class ModelVersion:
 
 
 @dataclass(frozen=True)
-class FaceQuality:
-    score: Annotated[float, Field(description="0..1, of the worst aspect.", examples=[0.8])]
-    reasons: Annotated[tuple[str, ...], Field(description="Every aspect that is bad, in words.")]
-    recognizability: Annotated[
-        float | None,
-        Field(
-            description="0..1, the cosine that this face is expected to have with a good photo of the same person. "
-            "null from /detect, and if the bundle does not measure it.",
-            examples=[0.7],
-        ),
-    ] = None
-
-
-@dataclass(frozen=True)
-class FacePose:
-    """Angles in degrees, estimated from the landmarks; all are 0 for an upright frontal face."""
-
-    yaw: Annotated[float, Field(description="-90..90; positive: turned to the right of the photo.")]
-    pitch: Annotated[float, Field(description="-90..90; positive: looking up.")]
-    roll: Annotated[float, Field(description="-180..180; positive: tilted clockwise.")]
-
-
-@dataclass(frozen=True)
-class DetectedFace:
-    """A face in pixels of the photo as sent, with its EXIF orientation applied."""
-
-    box: Annotated[
-        tuple[float, float, float, float],
-        Field(description="left, top, right, bottom, in pixels of the photo (EXIF orientation applied)."),
-    ]
-    landmarks: Annotated[
-        tuple[tuple[float, float], ...],
-        Field(description="x, y of left eye, right eye, nose, left and right mouth corner."),
-    ]
-    detection_score: Annotated[float, Field(description="0..1, the measured chance that this is a face.")]
-    pose: FacePose
-    quality: FaceQuality
-    rotation: Annotated[
-        int, Field(description="Degrees counter-clockwise by which the photo was turned to find the face.")
-    ]
-    faces_in_photo: int
-
-
-@dataclass(frozen=True)
 class ErrorRates:
     """The error rates measured at the threshold in use."""
 
@@ -92,9 +51,9 @@ class ErrorRates:
     genuine_pairs: int
     people: int
     interval: Annotated[
-        tuple[float, float], Field(description="95 % confidence limits of `fmr`, by bootstrap over people.")
+        tuple[float, float], numbers(2), Field(description="95 % confidence limits of `fmr`, by bootstrap over people.")
     ]
-    fnmr_interval: Annotated[tuple[float, float], Field(description="95 % confidence limits of `fnmr`.")]
+    fnmr_interval: Annotated[tuple[float, float], numbers(2), Field(description="95 % confidence limits of `fnmr`.")]
     fmr_worst_group: Annotated[
         float | None,
         Field(description="The highest FMR among groups of adults by sex and age; null if the bundle has no groups."),
@@ -103,42 +62,73 @@ class ErrorRates:
 
 
 @dataclass(frozen=True)
-class Notice:
-    """A warning about a request that succeeded."""
-
-    code: Annotated[str, Field(examples=["low_quality"])]
-    message: str
-
-
-@dataclass(frozen=True)
 class VerificationResult:
-    verified: Annotated[bool, Field(description="True if and only if similarity >= threshold.")]
+    verified: Annotated[
+        bool,
+        Field(description="True if and only if similarity >= threshold and not `rejected`."),
+    ]
     similarity: Annotated[float, Field(description="Cosine of the two embeddings, -1..1.", examples=[0.71])]
     distance: Annotated[float, Field(description="sqrt(2 - 2 similarity), 0..2.", examples=[0.76])]
     threshold: Annotated[
         float, Field(description="Of the operating point; higher if a face is hard to recognise (see warnings).")
     ]
     probability: Annotated[
-        float, Field(description="Probability that both photos show the same person, at equal prior odds.")
+        float,
+        Field(
+            description="Probability that both photos show the same person, at equal prior odds. Against an identity, "
+            "the odds of its best template divided by the number of templates: a lower bound."
+        ),
     ]
     operating_point: ErrorRates
-    faces: tuple[DetectedFace, DetectedFace]
-    warnings: Annotated[tuple[Notice, ...], Field(description="hard_to_recognize.")]
+    faces: Annotated[
+        tuple[DetectedFace, ...],
+        Field(min_length=1, max_length=2, description="Of image1, and of image2 if there is one."),
+    ]
+    warnings: Annotated[
+        tuple[Notice, ...],
+        Field(description="ends_early, hard_to_recognize, rejected, target_not_met, other_detector."),
+    ]
     model: ModelVersion
     timings_ms: TimingsMs
+
+    identity: Annotated[str | None, Field(description="The identity that the photo was compared with.")] = None
+    gallery: Annotated[str | None, Field(description="With an identity.")] = None
+    template_id: Annotated[str | None, Field(description="With an identity: its most similar template.")] = None
+    templates: Annotated[int, Field(description="Templates compared; 1 for two photos.")] = 1
+    expected_fmr: Annotated[
+        float,
+        Field(
+            description="The false match rate of the whole comparison: 1 - (1 - operating_point.fmr)^templates, which "
+            "is at least the measured one."
+        ),
+    ] = 0.0
+    target_met: Annotated[
+        bool, Field(description="False if the default target cannot be kept with so many templates.")
+    ] = True
+    rejected: Annotated[
+        bool, Field(description="The face is at least as similar to a rejected one as to the best template.")
+    ] = False
+
+
+@dataclass(frozen=True)
+class EnrolledTemplate:
+    template_id: str
+    face: DetectedFace
 
 
 @dataclass(frozen=True)
 class EnrollmentResult:
-    template_id: str
+    template_id: Annotated[str, Field(description="Of the first photo.")]
     identity: str
     gallery: str
-    face: DetectedFace
+    face: Annotated[DetectedFace, Field(description="On the first photo.")]
     warnings: Annotated[
-        tuple[Notice, ...], Field(description="low_quality, hard_to_recognize, collision, outlier, other_detector.")
+        tuple[Notice, ...],
+        Field(description="ends_early, low_quality, hard_to_recognize, collision, outlier, rejected, other_detector."),
     ]
     model: ModelVersion
     timings_ms: TimingsMs
+    templates: Annotated[tuple[EnrolledTemplate, ...], Field(description="One for each photo, in their order.")] = ()
 
 
 class Decision(StrEnum):
@@ -158,6 +148,33 @@ class RankedCandidate:
     similarity: float
     template_id: str
     above_threshold: bool
+    rejected: Annotated[
+        bool, Field(description="The face is at least as similar to a rejected one of this identity: never a match.")
+    ] = False
+
+
+class FaceChoice(StrEnum):
+    """Which faces of a photo to identify."""
+
+    SELECTED = "selected"  # the one that face_selection names
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class IdentifiedFace:
+    """One of several faces on a photo, and whom it shows."""
+
+    face: DetectedFace
+    decision: Decision
+    identity: Annotated[str | None, Field(description="The identity, if the decision is match.")]
+    candidates: tuple[RankedCandidate, ...]
+    threshold: float
+    expected_fpir: Annotated[
+        float, Field(description="Of this face alone: among F strangers on a photo, F times as many false matches.")
+    ]
+    target_met: bool
+    operating_point: ErrorRates
+    warnings: Annotated[tuple[Notice, ...], Field(description="unrecognizable_face, hard_to_recognize.")]
 
 
 @dataclass(frozen=True)
@@ -174,13 +191,45 @@ class IdentificationResult:
     ]
     gallery: str
     gallery_size: Annotated[int, Field(description="Templates searched.")]
-    face: DetectedFace
+    largest_gallery: Annotated[
+        int | None,
+        Field(description="With how many templates, at most, the target is kept; null if with any number."),
+    ]
+    operating_point: Annotated[
+        ErrorRates,
+        Field(
+            description="What was measured at the threshold. `fnmr` is the share of enrolled people missed, with one "
+            "template each."
+        ),
+    ]
+    face: Annotated[DetectedFace | None, Field(description="null for a search by embedding.")]
     warnings: Annotated[
         tuple[Notice, ...],
-        Field(description="unrecognizable_face (then nobody is named), hard_to_recognize, other_detector."),
+        Field(
+            description="ends_early, unrecognizable_face (then nobody is named), hard_to_recognize, rejected, "
+            "more_faces, other_detector."
+        ),
     ]
     model: ModelVersion
     timings_ms: TimingsMs
+    faces: Annotated[
+        tuple[IdentifiedFace, ...],
+        Field(
+            description="With faces=all: everybody on the photo. The first is the face that face_selection chose, "
+            "which all other members of the answer are about; then the largest. Otherwise empty."
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True)
+class RejectionResult:
+    rejection_id: str
+    identity: str
+    gallery: str
+    face: Annotated[DetectedFace | None, Field(description="null for an embedding.")]
+    model: ModelVersion
+    timings_ms: TimingsMs
+    warnings: Annotated[tuple[Notice, ...], Field(description="ends_early.")] = ()
 
 
 @dataclass(frozen=True)
@@ -192,6 +241,7 @@ class EmbeddingResult:
     face: DetectedFace
     model: ModelVersion
     timings_ms: TimingsMs
+    warnings: Annotated[tuple[Notice, ...], Field(description="ends_early.")] = ()
 
 
 @dataclass(frozen=True)
@@ -200,3 +250,4 @@ class DetectionResult:
     width: int
     height: int
     timings_ms: TimingsMs
+    warnings: Annotated[tuple[Notice, ...], Field(description="ends_early.")] = ()

@@ -32,6 +32,23 @@ def test_every_endpoint_can_be_called(service: Facetwin, tmp_path: Path) -> None
     assert service.get_model()["name"] == "fake"
 
 
+def test_people_are_enrolled_from_several_photos_verified_by_name_and_rejected(service: Facetwin) -> None:
+    assert len(service.enroll("ruby", [picture(RED), picture(REDDISH)])["templates"]) == 2
+    assert service.verify_identity(picture(RED), "ruby", target_fmr=0.1)["verified"]
+    assert len(list(service.list_templates("ruby"))) == 2
+    assert [each["identity"] for each in service.list_identities(prefix="ru")] == ["ruby"]
+    assert list(service.list_identities(prefix="x")) == []
+    answer = service.embed(picture(BLUE))
+    embedding, encoder = answer["embedding"], answer["model"]["encoder_id"]
+    assert service.identify_embedding(embedding, encoder, top_k=1)["candidates"][0]["identity"] == "ruby"
+    first = service.reject_embedding("ruby", embedding, encoder)["rejection_id"]
+    second = service.reject("ruby", picture((200, 60, 10)))["rejection_id"]
+    assert [each["rejection_id"] for each in service.list_rejections("ruby")] == [first, second]
+    assert service.identify(picture(BLUE))["candidates"][0]["rejected"]
+    assert service.delete_rejection("ruby", first)["rejection_id"] == first
+    assert not service.identify(picture(BLUE), faces="all")["faces"][0]["candidates"][0]["rejected"]
+
+
 def test_a_refused_request_raises_an_error_with_its_code(service: Facetwin) -> None:
     with pytest.raises(ApiError, match="No face was found") as refused:
         service.embed(picture((0, 0, 0)))

@@ -40,13 +40,17 @@ async def test_an_expired_template_is_not_found_by_any_process(gallery: Gallery,
         found = await store.search("default", unit_vector(1), ENCODER, 5)
         assert found.size == 2
         assert max(each.similarity for each in found.candidates) < 0.99  # not ada's first photo
-        own = await store.search("default", unit_vector(1), ENCODER, 1, only="ada")
-        assert own.candidates[0].similarity < 0.99
+        own = await store.compare("default", "ada", unit_vector(1), ENCODER)
+        assert own.templates == 1
+        assert own.best is not None
+        assert own.best.similarity < 0.99
         assert (await store.search("default", unit_vector(3), ENCODER, 1)).candidates[0].identity == "ada"
 
 
 async def test_a_gallery_in_which_all_have_expired_finds_nobody(gallery: Gallery) -> None:
     await gallery.enroll(expiring("ada", 1, -5, "staff"), IfExists.REJECT)
+    own = await gallery.compare("staff", "ada", unit_vector(1), ENCODER)
+    assert (own.best, own.templates) == (None, 0)
     assert (await gallery.search("staff", unit_vector(1), ENCODER, 1)).size == 0
     assert await search_names(gallery, 1, "staff") == []
     with pytest.raises(UnknownGallery):

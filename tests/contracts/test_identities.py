@@ -50,7 +50,9 @@ async def test_two_identities_can_be_merged(gallery: Gallery, reopen: OpenGaller
     assert (merged.identity, merged.metadata, merged.templates) == ("ada", {"room": 7}, (one, two))
     for store in (gallery, other):
         assert await search_names(store, 2) == ["ada"]
-        assert (await store.search("default", unit_vector(2), ENCODER, 1, only="ada")).candidates[0].similarity > 0.999
+        own = await store.compare("default", "ada", unit_vector(2), ENCODER)
+        assert own.best is not None
+        assert (own.best.similarity > 0.999, own.best.template_id, own.templates) == (True, two.template_id, 2)
     with pytest.raises(UnknownIdentity):
         await gallery.merge_identity("default", "a. lovelace", "ada")
     with pytest.raises(UnknownIdentity):

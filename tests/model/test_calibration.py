@@ -105,3 +105,20 @@ def test_the_threshold_rises_for_a_doubtful_face_only() -> None:
     rule = Recognizability(refused_below=0.2, doubtful_below=0.5, raised_by=0.1, usable_refused=0.004)
     assert rule.raise_for(0.49) == 0.1
     assert rule.raise_for(0.5) == 0.0
+
+
+@pytest.mark.parametrize("target", [0.001, 0.01, 0.1, 0.3])
+@pytest.mark.parametrize("worst", [None, 5e-4, 0.09])
+def test_the_largest_gallery_is_the_last_one_that_keeps_the_target(target: float, worst: float | None) -> None:
+    points = [replace(operating_point(0.5 + rate, 1e-6 / rate), fmr_worst_group=worst) for rate in (0.1, 0.2)]
+    some = replace(calibration(), points=tuple(points))
+    largest = some.largest_gallery(target)
+    assert largest is not None
+    if largest:
+        assert some.at_fpir(largest, target, explicit=False).target_met
+    assert not some.at_fpir(largest + 1, target, explicit=False).target_met
+
+
+def test_a_point_without_false_matches_bears_any_gallery() -> None:
+    some = replace(calibration(), points=(operating_point(0.5, 0.0),))
+    assert some.largest_gallery(0.01) is None

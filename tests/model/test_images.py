@@ -1,4 +1,5 @@
 import io
+import struct
 
 import numpy as np
 import pillow_heif
@@ -8,10 +9,10 @@ from PIL import Image
 from model.errors import CorruptImage, EmptyImage, ImageTooLarge, UnsupportedImage
 from model.images import MAX_DECODED_PIXELS, MAX_PIXELS, ImageLimits, decode_image, decode_scaled
 from tests.support.fakes import encoded
-from tests.support.pictures import png_of_size, two_colours
+from tests.support.pictures import noise, png_of_size, two_colours
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF"])
 def test_decodes_common_formats_to_rgb(kind: str) -> None:
     pixels = decode_image(encoded(two_colours(), kind))
     assert pixels.shape == (32, 64, 3)
@@ -26,6 +27,50 @@ def test_decodes_heic() -> None:
     pixels = decode_image(stream.getvalue())
     assert pixels.shape == (32, 64, 3)
     assert pixels[16, 8, 0] > 150 > pixels[16, 8, 2]
+
+
+def test_decodes_the_primary_image_of_a_heic_whichever_it_is() -> None:
+    file = pillow_heif.from_pillow(Image.new("RGB", (64, 64), (30, 30, 200)))
+    file.add_from_pillow(two_colours())
+    for primary, shape in ((0, (64, 64, 3)), (1, (32, 64, 3))):
+        stream = io.BytesIO()
+        file.save(stream, quality=90, primary_index=primary)
+        pixels = decode_image(stream.getvalue())
+        assert pixels.shape == shape
+        assert (pixels[16, 8, 0] > 150) == (primary == 1)
+
+
+def test_turns_an_avif_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert decode_image(encoded(two_colours(), "AVIF", exif=exif))[8, 16, 0] > 150
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_that_lacks_only_its_end_marker_is_read(progressive: bool) -> None:
+    whole = encoded(noise(320, 240), "JPEG", progressive=progressive)
+    assert not decode_scaled(whole).ends_early
+    image = decode_scaled(whole[:-2])
+    assert image.ends_early
+    assert np.array_equal(image.pixels, decode_image(whole))
+    assert decode_scaled(whole[:-1]).ends_early
+    for missing in (3, 4, 5, 10, 100, len(whole) // 2):
+        with pytest.raises(CorruptImage, match="whole file"):
+            decode_image(whole[:-missing])
+
+
+def bmp(alpha: int) -> bytes:
+    """A BMP of 2 x 2 pixels in orange, with a mask for alpha in its header."""
+    pixels = bytes((30, 60, 200, alpha)) * 4
+    sizes = struct.pack("<IiiHHIIiiII", 124, 2, 2, 1, 32, 3, len(pixels), 0, 0, 0, 0)
+    masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    header = sizes + masks + b"BGRs" + bytes(64)
+    return b"BM" + struct.pack("<IHHI", 14 + len(header) + len(pixels), 0, 0, 14 + len(header)) + header + pixels
+
+
+def test_a_bmp_whose_alpha_is_0_everywhere_is_opaque() -> None:
+    assert decode_image(bmp(0)).tolist() == decode_image(bmp(255)).tolist() == [[[200, 60, 30]] * 2] * 2
+    assert decode_image(bmp(128))[0, 0].tolist() == [227, 157, 142]  # blended with white
 
 
 def test_applies_the_exif_orientation() -> None:

@@ -28,6 +28,7 @@ def textured(mean: int = 128, spread: int = 60) -> np.ndarray:
 def only_reason(quality: Quality) -> str:
     assert quality.score < LOW_QUALITY
     (reason,) = quality.reasons
+    assert len(quality.codes) == 1
     return reason
 
 
@@ -35,6 +36,18 @@ def test_a_sharp_frontal_and_well_lit_face_has_no_reasons() -> None:
     quality = assess_quality(face(), textured())
     assert quality.reasons == ()
     assert quality.score > 0.8
+
+
+def test_the_measured_numbers_come_with_the_codes() -> None:
+    crop = np.full((96, 96, 3), 12, np.uint8)
+    crop[::2] = 16
+    quality = assess_quality(face(scale=0.35), crop)
+    assert quality.measures.inter_eye_distance == pytest.approx(12, abs=0.5)
+    assert quality.measures.luminance_mean == pytest.approx(14)
+    assert quality.measures.luminance_variance == pytest.approx(4)
+    assert quality.measures.sharpness == pytest.approx(8)  # 4 x 16 - 2 x 16 - 2 x 12
+    assert quality.codes == ("inter_eye_distance", "luminance_mean_low", "luminance_variance")
+    assert len(quality.reasons) == 3
 
 
 def test_a_small_face_is_reported_with_its_size() -> None:

@@ -102,7 +102,10 @@ async def ask(app: Any, method: str, path: str, body: Any = None, **headers: str
 
 
 def every_route(app: FastAPI) -> Iterator[tuple[str, str]]:
-    """Yields method and path of every route that OpenAPI lists, with names filled in."""
+    """Yields method and path, without the version, of every route that OpenAPI lists, with names filled in."""
     for path, operations in app.openapi()["paths"].items():
         for method in operations:
-            yield method.upper(), path.format(identity="ada", template_id="t", gallery="g")
+            yield (
+                method.upper(),
+                path.removeprefix("/v1").format(identity="ada", template_id="t", rejection_id="r", gallery="g"),
+            )

@@ -57,6 +57,10 @@ def verify(client: TestClient, first: bytes, second: bytes, **fields: Any) -> An
     return client.post("/verify", files={"image1": first, "image2": second}, data=fields)
 
 
+def verify_identity(client: TestClient, image: bytes, identity: str, **fields: Any) -> Any:
+    return client.post("/verify", files={"image1": image}, data={"identity": identity, **fields})
+
+
 def enroll(client: TestClient, identity: str, image: bytes, **fields: Any) -> Any:
     return client.post("/enroll", files={"image": image}, data={"identity": identity, **fields})
 

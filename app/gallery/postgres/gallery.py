@@ -4,7 +4,7 @@ Every key contains `gallery`, so the tables can be distributed by it. An advisor
 gallery; writers to different galleries do not wait for each other.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -28,18 +28,21 @@ from app.gallery.base import (
     GalleryLimits,
     GallerySummary,
     Identity,
+    IdentityComparison,
     IdentityPage,
     IfExists,
     NewTemplate,
     SearchResult,
     Template,
+    TemplatePage,
     TemplateRecord,
 )
 from app.gallery.postgres import queries
 from app.gallery.postgres.connections import open_engine
 from app.gallery.postgres.transactions import ConnectionLost, autocommit, transaction
 from app.gallery.ranking import best_identities
-from app.gallery.sql import reads, writes
+from app.gallery.rejection import NewRejection, Rejection, RejectionRecord
+from app.gallery.sql import reads, rejections, writes
 from app.gallery.sql.faults import reason
 from app.gallery.sql.migrate import migrate
 
@@ -100,7 +103,7 @@ class PostgresGallery:
         async with autocommit(self._search_engine) as connection:
             await connection.execute(text("SET statement_timeout = 0"))
             # FULL: a plain vacuum frees the space of removed rows, but does not overwrite it.
-            await connection.execute(text("VACUUM (FULL) identities, templates, holdings"))
+            await connection.execute(text("VACUUM (FULL) identities, templates, rejections, holdings"))
             await connection.invalidate()  # for the sake of the setting
         return KEPT_IN_LOG
 
@@ -115,26 +118,33 @@ class PostgresGallery:
         await self._search_engine.dispose()
 
     async def enroll(self, new: NewTemplate, if_exists: IfExists) -> Template:
-        async with self._write(new.gallery) as connection:
+        return (await self.enroll_all((new,), if_exists))[0]
+
+    async def enroll_all(self, new: Sequence[NewTemplate], if_exists: IfExists) -> tuple[Template, ...]:
+        async with self._write(new[0].gallery) as connection:
             result = await connection.run_sync(writes.enroll, new, if_exists)
             if result.replaced:
-                await connection.run_sync(queries.recount, new.gallery)
+                await connection.run_sync(queries.recount, new[0].gallery)
             elif result.added:
-                await connection.execute(queries.increment_count(new))
-        return result.template
+                for each in new:
+                    await connection.execute(queries.increment_count(new[0].gallery, each))
+        return result.templates
 
-    async def search(
-        self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int, only: str | None = None
-    ) -> SearchResult:
-        probe = partial(self._search, gallery, vector, encoder_id, top_k, only)
+    async def search(self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int) -> SearchResult:
+        return await self._again_if_lost(partial(self._search, gallery, vector, encoder_id, top_k))
+
+    async def compare(
+        self, gallery: str, identity: str, vector: NDArray[np.float32], encoder_id: str
+    ) -> IdentityComparison:
+        return await self._again_if_lost(partial(self._compare, gallery, identity, vector, encoder_id))
+
+    async def _again_if_lost(self, probe: Callable[[], Awaitable[T]]) -> T:
         try:
             return await probe()
         except ConnectionLost:  # the server restarted since the connection was used last
             return await probe()
 
-    async def _search(
-        self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int, only: str | None
-    ) -> SearchResult:
+    async def _search(self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int) -> SearchResult:
         async with autocommit(self._search_engine) as connection:
             counts = (await connection.execute(queries.COUNTS, {"gallery": gallery})).all()
             if not counts:
@@ -144,16 +154,53 @@ class PostgresGallery:
             if {row.encoder_id for row in counts} != {encoder_id}:
                 raise EncoderMismatch(gallery)
             size = sum(row.templates for row in counts)
-            use_index = only is None and size > EXACT_LIMIT and len(vector) == queries.INDEXED_DIMENSION
-            parameters = {"gallery": gallery, "encoder": encoder_id, "probe": vector, "only": only}
-            candidates = await _find_nearest(connection, parameters, top_k, size, use_index)
+            use_index = size > EXACT_LIMIT and len(vector) == queries.INDEXED_DIMENSION
+            parameters = {"gallery": gallery, "encoder": encoder_id, "probe": vector}
+            nearest = await _find_nearest(connection, parameters, top_k, size, use_index)
+            candidates = await connection.run_sync(
+                rejections.add_rejected_similarities, gallery, encoder_id, vector, nearest
+            )
         return SearchResult(candidates, size, frozenset(row.detector for row in counts))
+
+    async def _compare(
+        self, gallery: str, identity: str, vector: NDArray[np.float32], encoder_id: str
+    ) -> IdentityComparison:
+        async with autocommit(self._search_engine) as connection:
+            await connection.run_sync(reads.check_encoder, gallery, encoder_id)
+            parameters = {"gallery": gallery, "encoder": encoder_id, "only": identity, "probe": vector}
+            rows = (await connection.execute(queries.identity_query(), parameters)).all()
+            if not rows:
+                await connection.run_sync(reads.check_identity, gallery, identity)
+                return IdentityComparison(None, 0, frozenset())
+            candidates = best_identities(map(_candidate, rows), 1)
+            (best,) = await connection.run_sync(
+                rejections.add_rejected_similarities, gallery, encoder_id, vector, candidates
+            )
+        return IdentityComparison(best, len(rows), frozenset(row.detector for row in rows))
 
     async def get_identity(self, gallery: str, identity: str) -> Identity:
         return await self._read(partial(reads.find_identity, gallery=gallery, identity=identity))
 
-    async def list_identities(self, gallery: str, after: str | None, limit: int) -> IdentityPage:
-        return await self._read(partial(reads.list_identities, gallery=gallery, after=after, limit=limit))
+    async def list_identities(self, gallery: str, after: str | None, limit: int, prefix: str = "") -> IdentityPage:
+        return await self._read(
+            partial(reads.list_identities, gallery=gallery, after=after, limit=limit, prefix=prefix)
+        )
+
+    async def list_templates(self, gallery: str, identity: str, after: str | None, limit: int) -> TemplatePage:
+        return await self._read(
+            partial(reads.list_templates, gallery=gallery, identity=identity, after=after, limit=limit)
+        )
+
+    async def add_rejection(self, new: NewRejection) -> Rejection:
+        async with self._write(new.gallery) as connection:
+            return await connection.run_sync(rejections.add_rejection, new)
+
+    async def list_rejections(self, gallery: str, identity: str) -> tuple[Rejection, ...]:
+        return await self._read(partial(rejections.list_rejections, gallery=gallery, identity=identity))
+
+    async def delete_rejection(self, gallery: str, identity: str, rejection_id: str) -> None:
+        async with self._write(gallery) as connection:
+            await connection.run_sync(rejections.delete_rejection, gallery, identity, rejection_id)
 
     async def list_galleries(self) -> tuple[GallerySummary, ...]:
         return await self._read(reads.list_galleries)
@@ -206,6 +253,15 @@ class PostgresGallery:
                 await connection.run_sync(queries.recount, gallery)
         return new
 
+    async def list_rejection_records(self, after: RejectionRecord | None, limit: int) -> tuple[RejectionRecord, ...]:
+        return await self._read(partial(rejections.list_rejection_records, after=after, limit=limit))
+
+    async def import_rejections(self, records: Sequence[RejectionRecord]) -> int:
+        async with transaction(self._engine) as connection:
+            for gallery in sorted({record.gallery for record in records}):
+                await connection.execute(queries.lock(gallery))
+            return await connection.run_sync(rejections.import_rejections, records)
+
     async def _delete(self, gallery: str, identity: str | None, template_id: str | None) -> DeletionReceipt:
         async with self._write(gallery) as connection:
             receipt = await connection.run_sync(writes.delete_templates, gallery, identity, template_id)
@@ -228,16 +284,15 @@ async def _find_nearest(
     connection: AsyncConnection, parameters: Mapping[str, Any], top_k: int, size: int, use_index: bool
 ) -> tuple[Candidate, ...]:
     limit = 4 * top_k
-    query = queries.search_query(use_index, parameters["only"] is not None)
+    query = queries.search_query(use_index)
     while True:
         rows = (await connection.execute(query, {**parameters, "limit": limit})).all()
-        candidates = best_identities(
-            (
-                Candidate(identity, min(max(-negative_cosine, -1.0), 1.0), template_id)
-                for identity, template_id, negative_cosine in rows
-            ),
-            top_k,
-        )
+        candidates = best_identities(map(_candidate, rows), top_k)
         if len(candidates) >= top_k or len(rows) < limit or limit >= size:
             return candidates
         limit *= 4  # the rows are many templates of few people
+
+
+def _candidate(row: Sequence[Any]) -> Candidate:
+    """A row of identity, template id, negative cosine and more."""
+    return Candidate(row[0], min(max(-row[2], -1.0), 1.0), row[1])

@@ -46,23 +46,33 @@ COUNTS: Final = select(
 
 
 @cache
-def search_query(use_index: bool, one_identity: bool) -> Select[Any]:
+def search_query(use_index: bool) -> Select[Any]:
     """Returns the templates nearest to :probe, as rows of identity, template id and negative cosine.
 
-    `use_index` searches the index instead of all templates; `one_identity` searches those of :only.
+    `use_index` searches the index instead of all templates.
     """
     # Cached: building it takes SQLAlchemy as long as PostgreSQL takes to search a small gallery.
-    vector = cast(templates.c.vector, PgVector(INDEXED_DIMENSION if use_index else None))
-    # <#> is minus the inner product: for unit vectors, minus the cosine.
-    negative_cosine = vector.op("<#>", return_type=Float())(bindparam("probe", type_=PgVector()))
+    negative_cosine = _negative_cosine(INDEXED_DIMENSION if use_index else None)
     # The encoder again: another process may have replaced the gallery since its encoder was checked.
     here = (templates.c.gallery == bindparam("gallery")) & (templates.c.encoder_id == bindparam("encoder"))
     query = select(templates.c.identity, templates.c.template_id, negative_cosine).where(here, NOT_EXPIRED)
     if use_index:  # the condition of the partial index
         query = query.where(func.vector_dims(templates.c.vector) == literal_column(str(INDEXED_DIMENSION)))
-    if one_identity:
-        query = query.where(templates.c.identity == bindparam("only"))
     return query.order_by(negative_cosine).limit(bindparam("limit", type_=Integer()))
+
+
+@cache
+def identity_query() -> Select[Any]:
+    """Compares :probe with the templates of :only: rows of identity, template id, negative cosine and detector."""
+    here = (templates.c.gallery == bindparam("gallery")) & (templates.c.encoder_id == bindparam("encoder"))
+    columns = (templates.c.identity, templates.c.template_id, _negative_cosine(None), templates.c.detector)
+    return select(*columns).where(here, templates.c.identity == bindparam("only"), NOT_EXPIRED)
+
+
+def _negative_cosine(dimension: int | None) -> ColumnElement[float]:
+    # <#> is minus the inner product: for unit vectors, minus the cosine.
+    vector = cast(templates.c.vector, PgVector(dimension))
+    return vector.op("<#>", return_type=Float())(bindparam("probe", type_=PgVector()))
 
 
 def lock(gallery: str) -> Select[Any]:
@@ -70,9 +80,9 @@ def lock(gallery: str) -> Select[Any]:
     return select(func.pg_advisory_xact_lock(func.hashtextextended(gallery, 0)))
 
 
-def increment_count(new: NewTemplate) -> Insert:
+def increment_count(gallery: str, new: NewTemplate) -> Insert:
     """Counts one more template."""
-    key = {"gallery": new.gallery, "encoder_id": new.encoder_id, "detector": new.detector}
+    key = {"gallery": gallery, "encoder_id": new.encoder_id, "detector": new.detector}
     more = {"templates": template_counts.c.templates + 1}
     return insert(template_counts).values(**key, templates=1).on_conflict_do_update(index_elements=list(key), set_=more)
 

@@ -1,9 +1,10 @@
 """Queries that SQLite and PostgreSQL share. Every connection must be inside a transaction."""
 
+from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, func, select, true, tuple_
 
 from app.errors import EncoderMismatch, IdempotencyKeyReused, UnknownGallery, UnknownIdentity
 from app.gallery.base import (
@@ -13,6 +14,7 @@ from app.gallery.base import (
     IdentityPage,
     NewTemplate,
     Template,
+    TemplatePage,
     TemplateRecord,
 )
 from app.gallery.sql.tables import identities, templates
@@ -28,13 +30,39 @@ def find_identity(connection: Connection, gallery: str, identity: str) -> Identi
     return page[0]
 
 
-def list_identities(connection: Connection, gallery: str, after: str | None, limit: int) -> IdentityPage:
+def list_identities(
+    connection: Connection, gallery: str, after: str | None, limit: int, prefix: str = ""
+) -> IdentityPage:
     """Raises UnknownGallery."""
-    page = _load_identities(connection, gallery, identities.c.identity > (after or ""), limit=limit + 1)
+    wanted = (identities.c.identity > (after or "")) & _begins_with(prefix)
+    page = _load_identities(connection, gallery, wanted, limit=limit + 1)
     if not page:
         check_gallery(connection, gallery)
     shown = tuple(page[:limit])
     return IdentityPage(shown, shown[-1].identity if len(page) > limit else None)
+
+
+def _begins_with(prefix: str) -> ColumnElement[bool]:
+    """The condition that a name begins with `prefix`, as a range: names sort by their bytes, so an index serves it."""
+    if not prefix:
+        return true()
+    # The first text after everything with this prefix: the last character that has a next one, raised by one.
+    head = prefix.rstrip("\U0010ffff")
+    condition = identities.c.identity >= prefix
+    if not head:
+        return condition
+    following = ord(head[-1]) + 1
+    surrogates = range(0xD800, 0xE000)  # no text has them
+    return condition & (identities.c.identity < head[:-1] + chr(0xE000 if following in surrogates else following))
+
+
+def list_templates(connection: Connection, gallery: str, identity: str, after: str | None, limit: int) -> TemplatePage:
+    """Raises UnknownGallery, UnknownIdentity."""
+    check_identity(connection, gallery, identity)
+    own = (templates.c.gallery == gallery) & (templates.c.identity == identity)
+    query = select(templates).where(own, templates.c.template_id > (after or "")).order_by(templates.c.template_id)
+    page = tuple(_template(row) for row in connection.execute(query.limit(limit + 1)))
+    return TemplatePage(page[:limit], page[limit - 1].template_id if len(page) > limit else None)
 
 
 def list_galleries(connection: Connection) -> tuple[GallerySummary, ...]:
@@ -79,20 +107,19 @@ def list_records(connection: Connection, after: TemplateRecord | None, limit: in
     )
 
 
-def find_by_key(connection: Connection, new: NewTemplate) -> Template | None:
-    """Returns the template that an earlier request with the same idempotency key enrolled, if any.
+def find_by_key(connection: Connection, new: NewTemplate, keys: Sequence[str]) -> tuple[Template, ...]:
+    """Returns the templates that an earlier request with the same idempotency key enrolled, in its order, if any.
 
-    Raises IdempotencyKeyReused if that request was a different one.
+    `keys` are those of its templates, see `template_keys`. Raises IdempotencyKeyReused if that request was a different
+    one.
     """
     if new.key is None:
-        return None
-    same = (templates.c.gallery == new.gallery) & (templates.c.request_key == new.key.key)
-    row = connection.execute(select(templates).where(same)).one_or_none()
-    if row is None:
-        return None
-    if row.request_digest != new.key.digest:
+        return ()
+    same = (templates.c.gallery == new.gallery) & templates.c.request_key.in_(keys)
+    rows = connection.execute(select(templates).where(same).order_by(templates.c.request_key)).all()
+    if any(row.request_digest != new.key.digest for row in rows):
         raise IdempotencyKeyReused
-    return _template(row)
+    return tuple(_template(row) for row in rows)
 
 
 def check_encoder(connection: Connection, gallery: str, encoder_id: str) -> None:
@@ -108,6 +135,13 @@ def check_gallery(connection: Connection, gallery: str) -> None:
     anybody = select(identities.c.identity).where(identities.c.gallery == gallery).limit(1)
     if gallery != DEFAULT_GALLERY and connection.scalar(anybody) is None:
         raise UnknownGallery(gallery)
+
+
+def check_identity(connection: Connection, gallery: str, identity: str) -> None:
+    """Raises UnknownGallery, UnknownIdentity."""
+    check_gallery(connection, gallery)
+    if not identity_exists(connection, gallery, identity):
+        raise UnknownIdentity(gallery, identity)
 
 
 def identity_exists(connection: Connection, gallery: str, identity: str) -> bool:

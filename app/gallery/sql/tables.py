@@ -88,6 +88,20 @@ templates = Table(
     Index("templates_by_identity", "gallery", "identity"),
 )
 
+# Photos that looked like an identity and show somebody else: never matched again. They go with the identity.
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("gallery", Name, primary_key=True),
+    Column("rejection_id", Text, primary_key=True),
+    Column("identity", Name, nullable=False),
+    Column("encoder_id", Text, nullable=False),
+    Column("vector", Embedding, nullable=False),
+    Column("created_at", DateTime, nullable=False),  # UTC
+    ForeignKeyConstraint(["gallery", "identity"], ["identities.gallery", "identities.identity"], ondelete="CASCADE"),
+    Index("rejections_by_identity", "gallery", "identity"),
+)
+
 # SQLite only: the templates added and deleted, in order, for other processes on the file. Written by triggers.
 changes = Table(
     "changes",

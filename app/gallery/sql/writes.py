@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -21,33 +21,38 @@ from app.gallery.base import (
     TemplateRecord,
 )
 from app.gallery.sql import reads
-from app.gallery.sql.tables import identities, templates
+from app.gallery.sql.tables import identities, rejections, templates
 from app.gallery.sql.text import check_names, write_metadata
 
 ROWS_AT_ONCE: Final = 2_000
 
 
+# No key of a caller has a line break, so these end the keys of an enrollment's other templates.
+KEY_SEPARATOR: Final = "\n"
+
+
 @dataclass(frozen=True)
 class EnrollResult:
-    """The template of an enrollment, and what changed."""
+    """The templates of an enrollment, and what changed."""
 
-    template: Template
-    added: bool  # False if an earlier request with the same key added it
+    templates: tuple[Template, ...]
+    added: bool  # False if an earlier request with the same key added them
     replaced: bool  # whether older templates of the identity were deleted
     erased: bool = False  # whether anything was removed: older templates or metadata
 
 
-def enroll(connection: Connection, new: NewTemplate, if_exists: IfExists) -> EnrollResult:
-    """Adds a template, unless an earlier request with the same key added it.
+def enroll(connection: Connection, all_new: Sequence[NewTemplate], if_exists: IfExists) -> EnrollResult:
+    """Adds the templates of one identity, unless an earlier request with the same key added them.
 
-    Raises IdentityExists (with REJECT), EncoderMismatch, IdempotencyKeyReused.
+    Gallery, identity, metadata and key are those of the first. Raises IdentityExists (with REJECT), EncoderMismatch,
+    IdempotencyKeyReused.
     """
-    earlier = reads.find_by_key(connection, new)
-    if earlier is not None:
+    new = all_new[0]
+    keys = _template_keys(new.key, len(all_new))
+    earlier = reads.find_by_key(connection, new, [key.key for key in keys if key])
+    if earlier:
         return EnrollResult(earlier, added=False, replaced=False)
     now = datetime.now(UTC)
-    expires_at = new.expires_at and new.expires_at.astimezone(UTC)
-    template = Template(uuid.uuid4().hex, new.encoder_id, new.detector, new.quality, now, expires_at, new.consent_ref)
     exists = reads.identity_exists(connection, new.gallery, new.identity)
     replaced = exists and if_exists is IfExists.REPLACE
     if exists and if_exists is IfExists.REJECT:
@@ -60,9 +65,24 @@ def enroll(connection: Connection, new: NewTemplate, if_exists: IfExists) -> Enr
         _insert_identity(connection, new.gallery, new.identity, new.metadata or {}, now)
     elif new.metadata is not None:
         _update_metadata(connection, new.gallery, new.identity, new.metadata)
-    _insert_template(connection, new.gallery, new.identity, template, new.vector, new.key)
+    added = tuple(_new_template(each, now) for each in all_new)
+    for each, template, key in zip(all_new, added, keys, strict=True):
+        _insert_template(connection, new.gallery, new.identity, template, each.vector, key)
     changed = exists and new.metadata is not None
-    return EnrollResult(template, added=True, replaced=replaced, erased=replaced or changed)
+    return EnrollResult(added, added=True, replaced=replaced, erased=replaced or changed)
+
+
+def _new_template(new: NewTemplate, now: datetime) -> Template:
+    expires_at = new.expires_at and new.expires_at.astimezone(UTC)
+    return Template(uuid.uuid4().hex, new.encoder_id, new.detector, new.quality, now, expires_at, new.consent_ref)
+
+
+def _template_keys(key: IdempotencyKey | None, count: int) -> list[IdempotencyKey | None]:
+    """The keys of the templates of one request: stored keys are unique, so the second and later ones have a number."""
+    if key is None:
+        return [None] * count
+    others = (replace(key, key=f"{key.key}{KEY_SEPARATOR}{number:03}") for number in range(1, count))
+    return [key, *others]
 
 
 def edit_identity(
@@ -155,9 +175,10 @@ def import_records(connection: Connection, records: Sequence[TemplateRecord]) ->
 
 
 def _move_templates(connection: Connection, gallery: str, identity: str, into: str) -> Identity:
-    """Moves all templates of `identity` to `into`, deletes `identity` and returns `into`."""
-    moved = (templates.c.gallery == gallery) & (templates.c.identity == identity)
-    connection.execute(update(templates).where(moved).values(identity=into))
+    """Moves all templates and rejections of `identity` to `into`, deletes `identity` and returns `into`."""
+    for table in (templates, rejections):
+        moved = (table.c.gallery == gallery) & (table.c.identity == identity)
+        connection.execute(update(table).where(moved).values(identity=into))
     connection.execute(delete(identities).where(reads.is_identity(gallery, identity)))
     return reads.find_identity(connection, gallery, into)
 

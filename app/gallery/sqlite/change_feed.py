@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.pool import StaticPool
 
-from app.gallery.base import Candidate
+from app.gallery.base import Candidate, IdentityComparison
 from app.gallery.ranking import best_identities
+from app.gallery.sql.reads import check_identity
+from app.gallery.sql.rejections import add_rejected_similarities
 from app.gallery.sql.tables import changes
 from app.gallery.sqlite.index import VectorIndex
 
@@ -30,7 +32,7 @@ FROM changes LEFT JOIN templates ON templates.number = changes.number WHERE seq 
 SELECT_NAMES: Final = """
 SELECT number, CAST(identity AS BLOB), template_id FROM json_each(?) JOIN templates ON number = value"""
 SELECT_IDENTITY: Final = """
-SELECT identity, template_id, vector FROM templates
+SELECT identity, template_id, vector, detector FROM templates
 WHERE gallery = ? AND encoder_id = ? AND identity = ? AND (expires_at IS NULL OR expires_at > ?)"""
 SELECT_ANYBODY: Final = "SELECT 1 FROM identities WHERE gallery = ? LIMIT 1"
 
@@ -89,8 +91,12 @@ class ChangeFeed:
             self._apply_changes()
         self._version = version
 
-    def search(self, gallery: str, vector: NDArray[np.float32], top_k: int) -> tuple[Candidate, ...]:
+    def search(self, gallery: str, encoder_id: str, vector: NDArray[np.float32], top_k: int) -> tuple[Candidate, ...]:
         """Returns the `top_k` identities most similar to `vector` (D,). The gallery must have an index."""
+        nearest = self._search_index(gallery, vector, top_k)
+        return add_rejected_similarities(self._connection, gallery, encoder_id, vector, nearest)
+
+    def _search_index(self, gallery: str, vector: NDArray[np.float32], top_k: int) -> tuple[Candidate, ...]:
         index = self.indexes[gallery].vectors
         limit = 4 * top_k
         while True:
@@ -109,14 +115,17 @@ class ChangeFeed:
                 return candidates
             limit *= 4  # the templates found belong to few people
 
-    def search_identity(
-        self, gallery: str, encoder_id: str, vector: NDArray[np.float32], identity: str
-    ) -> tuple[Candidate, ...]:
-        """Returns the best template of one identity; nothing if there is no such identity."""
+    def compare(self, gallery: str, encoder_id: str, vector: NDArray[np.float32], identity: str) -> IdentityComparison:
+        """Compares `vector` (D,) with the templates of one identity. Raises UnknownGallery, UnknownIdentity."""
         rows = self._connection.exec_driver_sql(SELECT_IDENTITY, (gallery, encoder_id, identity, self._now())).all()
-        scores = [float(np.clip(np.frombuffer(row.vector, "<f4") @ vector, -1.0, 1.0)) for row in rows]
+        if not rows:
+            check_identity(self._connection, gallery, identity)
+        # As a sum, like the index: equal vectors must give equal numbers.
+        scores = [float(np.clip((np.frombuffer(row.vector, "<f4") * vector).sum(), -1.0, 1.0)) for row in rows]
         scored = zip(rows, scores, strict=True)
-        return best_identities((Candidate(row.identity, score, row.template_id) for row, score in scored), 1)
+        best = best_identities((Candidate(row.identity, score, row.template_id) for row, score in scored), 1)
+        best = add_rejected_similarities(self._connection, gallery, encoder_id, vector, best)
+        return IdentityComparison(best[0] if best else None, len(rows), frozenset(row.detector for row in rows))
 
     def is_enrolled(self, gallery: str) -> bool:
         """Whether the gallery has anybody, expired or not."""

@@ -31,19 +31,22 @@ from app.gallery.base import (
     GalleryLimits,
     GallerySummary,
     Identity,
+    IdentityComparison,
     IdentityPage,
     IfExists,
     NewTemplate,
     SearchResult,
     Template,
+    TemplatePage,
     TemplateRecord,
 )
-from app.gallery.sql import reads, writes
+from app.gallery.rejection import NewRejection, Rejection, RejectionRecord
+from app.gallery.sql import reads, rejections, writes
 from app.gallery.sql.faults import is_fault, reason
 from app.gallery.sql.migrate import migrate
 from app.gallery.sql.tables import changes
 from app.gallery.sql.text import unreadable_rows
-from app.gallery.sqlite.change_feed import ChangeFeed
+from app.gallery.sqlite.change_feed import ChangeFeed, GalleryIndex
 from app.gallery.sqlite.connections import Database
 from app.gallery.sqlite.lane import Lane
 
@@ -99,21 +102,46 @@ class SqliteGallery:
             self._close_lanes()
 
     async def enroll(self, new: NewTemplate, if_exists: IfExists) -> Template:
-        result = await self._write(partial(writes.enroll, new=new, if_exists=if_exists))
+        return (await self.enroll_all((new,), if_exists))[0]
+
+    async def enroll_all(self, new: Sequence[NewTemplate], if_exists: IfExists) -> tuple[Template, ...]:
+        result = await self._write(partial(writes.enroll, all_new=new, if_exists=if_exists))
         if result.erased:
             await self._erase()
-        return result.template
+        return result.templates
 
-    async def search(
-        self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int, only: str | None = None
-    ) -> SearchResult:
-        return await self._search_lane(partial(self._search, gallery, vector, encoder_id, top_k, only))
+    async def search(self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int) -> SearchResult:
+        return await self._search_lane(partial(self._search, gallery, vector, encoder_id, top_k))
+
+    async def compare(
+        self, gallery: str, identity: str, vector: NDArray[np.float32], encoder_id: str
+    ) -> IdentityComparison:
+        return await self._search_lane(partial(self._compare, gallery, identity, vector, encoder_id))
 
     async def get_identity(self, gallery: str, identity: str) -> Identity:
         return await self._read(partial(reads.find_identity, gallery=gallery, identity=identity))
 
-    async def list_identities(self, gallery: str, after: str | None, limit: int) -> IdentityPage:
-        return await self._read(partial(reads.list_identities, gallery=gallery, after=after, limit=limit))
+    async def list_identities(self, gallery: str, after: str | None, limit: int, prefix: str = "") -> IdentityPage:
+        return await self._read(
+            partial(reads.list_identities, gallery=gallery, after=after, limit=limit, prefix=prefix)
+        )
+
+    async def list_templates(self, gallery: str, identity: str, after: str | None, limit: int) -> TemplatePage:
+        return await self._read(
+            partial(reads.list_templates, gallery=gallery, identity=identity, after=after, limit=limit)
+        )
+
+    async def add_rejection(self, new: NewRejection) -> Rejection:
+        return await self._write(partial(rejections.add_rejection, new=new))
+
+    async def list_rejections(self, gallery: str, identity: str) -> tuple[Rejection, ...]:
+        return await self._read(partial(rejections.list_rejections, gallery=gallery, identity=identity))
+
+    async def delete_rejection(self, gallery: str, identity: str, rejection_id: str) -> None:
+        await self._write(
+            partial(rejections.delete_rejection, gallery=gallery, identity=identity, rejection_id=rejection_id)
+        )
+        await self._erase()
 
     async def list_galleries(self) -> tuple[GallerySummary, ...]:
         return await self._read(reads.list_galleries)
@@ -160,6 +188,12 @@ class SqliteGallery:
 
     async def import_records(self, records: Sequence[TemplateRecord]) -> int:
         return await self._write(partial(writes.import_records, records=records))
+
+    async def list_rejection_records(self, after: RejectionRecord | None, limit: int) -> tuple[RejectionRecord, ...]:
+        return await self._read(partial(rejections.list_rejection_records, after=after, limit=limit))
+
+    async def import_rejections(self, records: Sequence[RejectionRecord]) -> int:
+        return await self._write(partial(rejections.import_rejections, records=records))
 
     async def check(self) -> None:
         await self._search_lane(self._feed.catch_up)
@@ -273,22 +307,28 @@ class SqliteGallery:
             cursor.close()
         return not busy
 
-    def _search(
-        self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int, only: str | None
-    ) -> SearchResult:
-        self._feed.catch_up()
-        index = self._feed.indexes.get(gallery)
-        if index is None or not index.encoders:
+    def _search(self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int) -> SearchResult:
+        index = self._current_index(gallery, encoder_id)
+        if index is None:
             if gallery != DEFAULT_GALLERY and not self._feed.is_enrolled(gallery):
                 raise UnknownGallery(gallery)
             return SearchResult((), 0, frozenset())
+        candidates = self._feed.search(gallery, encoder_id, vector, top_k)
+        return SearchResult(candidates, len(index.vectors), frozenset(index.detectors))
+
+    def _compare(self, gallery: str, identity: str, vector: NDArray[np.float32], encoder_id: str) -> IdentityComparison:
+        self._current_index(gallery, encoder_id)
+        return self._feed.compare(gallery, encoder_id, vector, identity)
+
+    def _current_index(self, gallery: str, encoder_id: str) -> GalleryIndex | None:
+        """The gallery's index with every change, None if it has no template. Raises EncoderMismatch."""
+        self._feed.catch_up()
+        index = self._feed.indexes.get(gallery)
+        if index is None or not index.encoders:
+            return None
         if set(index.encoders) != {encoder_id}:
             raise EncoderMismatch(gallery)
-        if only is None:
-            candidates = self._feed.search(gallery, vector, top_k)
-        else:
-            candidates = self._feed.search_identity(gallery, encoder_id, vector, only)
-        return SearchResult(candidates, len(index.vectors), frozenset(index.detectors))
+        return index
 
 
 def _integrity_errors(connection: Connection) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from app.errors import NotReady
 from app.inference.decoding.messages import READY, DecodeRequest, receive_answer, send_request
 from model import errors
 from model.images import DecodedImage, ImageLimits, Pixels, damaged, decode_scaled, too_expensive
-from model.jpeg import pixels_to_scan
+from model.jpeg import lacks_end_marker, pixels_to_scan
 
 START_SECONDS: Final = 60.0
 END_SECONDS: Final = 1.0  # from the end of its socket to the end of a process
@@ -103,7 +103,8 @@ def _is_cheap(data: bytes) -> bool:
     Most photos are of this kind. Another process would cost them a millisecond each.
     """
     work = pixels_to_scan(data) if len(data) <= CHEAP_BYTES else None
-    return work is not None and work <= CHEAP_PIXELS
+    # Without its end marker it is decoded three times.
+    return work is not None and work <= CHEAP_PIXELS and not lacks_end_marker(data)
 
 
 def _no_decoder() -> NotReady:
@@ -154,7 +155,8 @@ class _Process:
             if "error" in answer:
                 error: errors.PhotoError = getattr(errors, answer["error"])(answer["message"])
                 raise error
-            return DecodedImage(_map(file, answer["shape"]), answer["scale"], answer["width"], answer["height"])
+            size = answer["scale"], answer["width"], answer["height"]
+            return DecodedImage(_map(file, answer["shape"]), *size, answer["ends_early"])
         finally:
             os.close(file)
 

@@ -84,7 +84,8 @@ def _answer(request: DecodeRequest, memory: int) -> dict[str, Any]:
         return _describe(damaged())
     finally:
         os.close(request.pixels)
-    return {"shape": shape, "scale": image.scale, "width": image.width, "height": image.height}
+    size = {"scale": image.scale, "width": image.width, "height": image.height}
+    return {"shape": shape, **size, "ends_early": image.ends_early}
 
 
 def _decoder_bytes(data: bytes) -> int:

@@ -1,6 +1,7 @@
 import base64
 import json
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -8,16 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.api.json_body import PIECE, decode_photo, parse_json_body
+from app.api.json_body import parse_json_body
+from app.api.photo_fields import PIECE, PhotoFields
 from app.errors import MalformedRequest
 from tests.app.test_json_text import VALUES
 
-PHOTOS = frozenset({"image1", "image2"})
+PHOTOS = PhotoFields(frozenset({"image1", "image2"}), frozenset({"images"}))
 ROOM = 65_536
 
 
 def as_base64(content: bytes) -> str:
     return base64.b64encode(content).decode()
+
+
+def decode(name: str, text: bytes) -> Any:
+    """Decodes a photo that stands in JSON like this."""
+    return parse_json_body(b'{"%s": "%s"}' % (name.encode(), text), PHOTOS, ROOM)[name]
 
 
 @settings(deadline=None)
@@ -40,10 +47,52 @@ def test_photos_are_decoded_wherever_they_stand(first: bytes, second: bytes, oth
             assert (parsed["image1"], parsed["image2"], parsed["x"]) == (first, second, fields["x"])
 
 
+@settings(deadline=None)
+@given(st.lists(st.binary(max_size=400), max_size=4), VALUES)
+def test_a_list_of_photos_is_decoded(photos: list[bytes], other: Any) -> None:
+    fields = {"x": {"images": [1, "kept"]}, "images": [as_base64(each) for each in photos], "y": other}
+    for text in (json.dumps(fields), json.dumps(fields, indent=2).replace("/", "\\/")):
+        assert parse_json_body(text.encode(), PHOTOS, ROOM) == {**fields, "images": photos}
+
+
+def test_the_bytes_of_listed_photos_do_not_count_as_fields() -> None:
+    large = as_base64(bytes(200_000))
+    body = json.dumps({"images": [large, large]}).encode()
+    assert parse_json_body(body, PHOTOS, ROOM)["images"] == [bytes(200_000)] * 2
+    for nested in ({"images": [[large]]}, {"images": {"a": large}}, {"other": [large]}):
+        with pytest.raises(MalformedRequest):
+            parse_json_body(json.dumps(nested).encode(), PHOTOS, ROOM)
+    with pytest.raises(MalformedRequest, match=r"images\.1"):
+        parse_json_body(b'{"images": ["AAAA", "?"]}', PHOTOS, ROOM)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda text: "\\n".join(text[start : start + 76] for start in range(0, len(text), 76)),
+        lambda text: text.replace("+", "-").replace("/", "_"),
+        lambda text: text.rstrip("="),
+        lambda text: "data:image/png;base64," + text,
+        lambda text: "DATA:image/png;base64," + text.replace("+", "-").replace("/", "_").rstrip("="),
+    ],
+    ids=["line breaks", "alphabet of URLs", "no padding", "data URL", "all"],
+)
+def test_base64_is_read_as_people_send_it(write: Callable[[str], str]) -> None:
+    for length in (3998, 3999, 4000):
+        content = (bytes([0xFB, 0xEF, 0xFF, 0xFE]) * 1000)[:length]
+        assert decode("image1", write(as_base64(content)).encode()) == content
+
+
+def test_a_member_that_is_there_twice_is_refused() -> None:
+    for body in (b'{"image1": "AAAA", "image1": "AAAA"}', b'{"a": 1, "a": 1}', b'{"x": {"a": 1, "a": 2}}'):
+        with pytest.raises(MalformedRequest, match="twice"):
+            parse_json_body(body, PHOTOS, ROOM)
+
+
 def test_a_large_photo_is_decoded_piece_by_piece() -> None:
     content = bytes(range(256)) * (PIECE // 256 * 2) + b"end"
-    assert decode_photo("image", as_base64(content).encode()) == content
-    assert decode_photo("image", b"data:image/jpeg;base64," + as_base64(content).encode()) == content
+    assert decode("image1", as_base64(content).encode()) == content
+    assert decode("image1", b"data:image/jpeg;base64," + as_base64(content).encode()) == content
 
 
 @pytest.mark.parametrize("escape", ["{:04x}", "{:04X}"])
@@ -56,24 +105,24 @@ def test_what_clients_escape_in_base64_is_accepted(escape: str, line_break: str)
     for character in "+/=":
         lines = lines.replace(character, "\\u" + escape.format(ord(character)))
     assert json.loads(f'"{lines}"').replace("\r", "").replace("\n", "") == text
-    assert decode_photo("image", lines.encode()) == content
-    assert decode_photo("image", as_base64(content).replace("/", "\\/").encode()) == content
+    assert decode("image1", lines.encode()) == content
+    assert decode("image1", as_base64(content).replace("/", "\\/").encode()) == content
 
 
 @pytest.mark.parametrize("escape", [b"\\/", b"\\u002B", b"\\n", b"\\u003d"])
 def test_40_megabytes_of_escapes_cost_little(escape: bytes) -> None:
     start = time.process_time()
     with suppress(MalformedRequest):
-        decode_photo("image", escape * (40_000_000 // len(escape)))
+        decode("image1", escape * (40_000_000 // len(escape)))
     assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize(
-    "text", ["A", "AAA", "AA=A", "====", "AA AA", "A" * (PIECE - 2) + "==AAAA", "\\u0041AAA", "\u00e9"]
+    "text", ["A", "AAAAA", "AA=A", "====", "AA AA", "A" * (PIECE - 2) + "==AAAA", "\\u0041AAA", "\u00e9"]
 )
 def test_what_is_not_base64_is_refused_by_its_field(text: str) -> None:
     with pytest.raises(MalformedRequest, match="base64") as refused:
-        decode_photo("image2", text.encode())
+        decode("image2", text.encode())
     assert refused.value.errors[0]["field"] == "image2"
 
 

@@ -10,7 +10,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from app.api.request_bounds import RequestBoundsMiddleware
-from app.api.routes_faces import PHOTOS
+from app.api.routes import PHOTOS
 from app.body_limits import MAX_FIELDS_BYTES, MOST_PHOTOS, BodyLimits
 from app.errors import DeadlineExceeded, Overloaded, RequestTimeout, RequestTooLarge
 from app.inference.admission import Admission
@@ -41,7 +41,7 @@ async def app(tmp_path: Path) -> AsyncIterator[Any]:
 
 
 async def test_no_route_reads_more_than_its_limit(app: Any) -> None:
-    largest = {"/verify": 2, "/enroll": 1, "/identify": 1, "/embed": 1, "/detect": 1}
+    largest = {"/verify": 2, "/enroll": 2, "/identify": 1, "/reject": 1, "/embed": 1, "/detect": 1}
     for method, path in every_route(app):
         for kind, start in ((JSON, b'{"image1": "'), ("multipart/form-data; boundary=a", PART)):
             body = EndlessBody(start)

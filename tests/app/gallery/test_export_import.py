@@ -12,6 +12,7 @@ from app.errors import EncoderMismatch
 from app.gallery import export_import, open_gallery
 from app.gallery.base import Gallery, IfExists
 from app.gallery.export_import import ImportResult, export_lines, find_integrity_errors, import_lines
+from app.gallery.rejection import NewRejection
 from tests.support.galleries import ENCODER, new_template, unit_vector
 
 pytestmark = pytest.mark.anyio
@@ -34,11 +35,12 @@ async def test_a_gallery_moves_from_sqlite_to_postgresql_and_back_unchanged(
 ) -> None:
     monkeypatch.setattr(export_import, "BATCH_SIZE", 2)  # several pages and transactions
     first = await fill_gallery(f"sqlite:///{tmp_path / 'first.db'}")
+    await first.add_rejection(NewRejection("default", "ada", unit_vector(20), ENCODER))
     lines = await export(first)
-    assert len(lines) == 5
+    assert len(lines) == 6
     postgres = await open_gallery(postgres_url)
-    assert await import_lines(postgres, lines) == ImportResult(5, 5, ())
-    assert await import_lines(postgres, lines) == ImportResult(0, 5, ())  # importing again adds nothing
+    assert await import_lines(postgres, lines) == ImportResult(6, 6, ())
+    assert await import_lines(postgres, lines) == ImportResult(0, 6, ())  # importing again adds nothing
     assert await export(postgres) == lines
     last = await open_gallery(f"sqlite:///{tmp_path / 'last.db'}")
     await import_lines(last, await export(postgres))
@@ -50,6 +52,20 @@ async def test_a_gallery_moves_from_sqlite_to_postgresql_and_back_unchanged(
         assert (found.candidates[0].identity, found.size) == ("bob", 4)
         assert await find_integrity_errors(gallery) == []
         await gallery.close()
+
+
+async def test_a_rejection_of_nobody_is_refused_and_the_others_are_added(tmp_path: Path) -> None:
+    gallery = await fill_gallery(f"sqlite:///{tmp_path / 'a.db'}")
+    for seed, name in enumerate(("ada", "bob")):
+        await gallery.add_rejection(NewRejection("default", name, unit_vector(20 + seed), ENCODER))
+    other = await open_gallery(f"sqlite:///{tmp_path / 'b.db'}")
+    lines = [line for line in await export(gallery) if '"bob"' not in line or "rejection_id" in line]
+    result = await import_lines(other, lines)
+    assert (result.new, result.total) == (5, 6)
+    assert "is not in the store" in result.refused[0]
+    assert len(await other.list_rejections("default", "ada")) == 1
+    await gallery.close()
+    await other.close()
 
 
 async def test_a_single_gallery_can_be_exported(tmp_path: Path) -> None:

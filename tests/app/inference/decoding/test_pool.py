@@ -41,7 +41,16 @@ def children() -> set[int]:
     return {pid for pid in found if b"decoding.process" in Path(f"/proc/{pid}/cmdline").read_bytes()}
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
+def test_a_jpeg_without_its_end_marker_is_decoded_in_a_process(pool: DecoderPool) -> None:
+    whole = encoded(noise(320, 240), "JPEG")
+    image = pool.decode(whole[:-2])
+    assert image.ends_early
+    assert np.array_equal(image.pixels, decode_scaled(whole).pixels)
+    with pytest.raises(CorruptImage):
+        pool.decode(whole[:-20])
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF"])
 def test_a_process_decodes_as_this_process_does(pool: DecoderPool, kind: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -1,0 +1,1 @@
+"""Request bodies of the API, as OpenAPI shows them."""

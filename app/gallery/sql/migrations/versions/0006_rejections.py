@@ -1,0 +1,34 @@
+"""Photos that are known not to show an identity."""
+
+import sqlalchemy as sa
+from alembic import op
+from alembic.util import CommandError
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    is_postgresql = op.get_bind().dialect.name == "postgresql"
+    name = sa.Text(collation="C") if is_postgresql else sa.Text()
+    op.create_table(
+        "rejections",
+        sa.Column("gallery", name, primary_key=True),
+        sa.Column("rejection_id", sa.Text, primary_key=True),
+        sa.Column("identity", name, nullable=False),
+        sa.Column("encoder_id", sa.Text, nullable=False),
+        sa.Column("vector", sa.LargeBinary, nullable=False),
+        sa.Column("created_at", sa.DateTime, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["gallery", "identity"], ["identities.gallery", "identities.identity"], ondelete="CASCADE"
+        ),
+    )
+    if is_postgresql:
+        op.execute("ALTER TABLE rejections ALTER COLUMN vector TYPE vector USING NULL::vector")  # the table is empty
+    op.create_index("rejections_by_identity", "rejections", ["gallery", "identity"])
+
+
+def downgrade() -> None:
+    raise CommandError("There is no downgrade. Export the gallery and import it into a new one of the older version.")

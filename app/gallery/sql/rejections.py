@@ -1,0 +1,122 @@
+"""Rejections in the tables that SQLite and PostgreSQL share. Every connection must be inside a transaction, except for
+`add_rejected_similarities`."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, delete, insert, select, tuple_
+
+from app.errors import TooManyRejections, UnknownRejection
+from app.gallery.base import Candidate
+from app.gallery.rejection import MAX_REJECTIONS, NewRejection, Rejection, RejectionRecord
+from app.gallery.sql import reads
+from app.gallery.sql.tables import rejections
+
+
+def add_rejection(connection: Connection, new: NewRejection) -> Rejection:
+    """Stores a rejection, or returns the one with the same vector.
+
+    Raises UnknownGallery, UnknownIdentity, EncoderMismatch, TooManyRejections.
+    """
+    reads.check_identity(connection, new.gallery, new.identity)
+    reads.check_encoder(connection, new.gallery, new.encoder_id)
+    rows = _load(connection, new.gallery, new.identity)
+    for row in rows:
+        if np.array_equal(row.vector, new.vector):
+            return _rejection(row)
+    if len(rows) >= MAX_REJECTIONS:
+        raise TooManyRejections(new.identity, MAX_REJECTIONS)
+    rejection = Rejection(uuid.uuid4().hex, new.encoder_id, datetime.now(UTC))
+    _insert(connection, RejectionRecord(new.gallery, new.identity, rejection, new.vector))
+    return rejection
+
+
+def list_rejections(connection: Connection, gallery: str, identity: str) -> tuple[Rejection, ...]:
+    """Raises UnknownGallery, UnknownIdentity."""
+    reads.check_identity(connection, gallery, identity)
+    return tuple(_rejection(row) for row in _load(connection, gallery, identity))
+
+
+def delete_rejection(connection: Connection, gallery: str, identity: str, rejection_id: str) -> None:
+    """Raises UnknownGallery, UnknownIdentity, UnknownRejection."""
+    reads.check_identity(connection, gallery, identity)
+    here = (rejections.c.gallery == gallery) & (rejections.c.identity == identity)
+    deleted = connection.execute(delete(rejections).where(here, rejections.c.rejection_id == rejection_id))
+    if deleted.rowcount == 0:
+        raise UnknownRejection(identity, rejection_id)
+
+
+def list_rejection_records(
+    connection: Connection, after: RejectionRecord | None, limit: int
+) -> tuple[RejectionRecord, ...]:
+    """Returns up to `limit` records that follow `after`, ordered by gallery, identity and id."""
+    position = (rejections.c.gallery, rejections.c.identity, rejections.c.rejection_id)
+    query = select(rejections).order_by(*position).limit(limit)
+    if after is not None:
+        query = query.where(tuple_(*position) > tuple_(after.gallery, after.identity, after.rejection.rejection_id))
+    return tuple(
+        RejectionRecord(row.gallery, row.identity, _rejection(row), row.vector) for row in connection.execute(query)
+    )
+
+
+def import_rejections(connection: Connection, records: Sequence[RejectionRecord]) -> int:
+    """Adds the records whose ids are new and returns their number.
+
+    Raises EncoderMismatch, UnknownGallery, UnknownIdentity.
+    """
+    ids = [record.rejection.rejection_id for record in records]
+    same = rejections.c.gallery.in_({record.gallery for record in records}) & rejections.c.rejection_id.in_(ids)
+    existing = set(connection.scalars(select(rejections.c.rejection_id).where(same)))
+    new = [record for record in records if record.rejection.rejection_id not in existing]
+    for record in new:
+        reads.check_identity(connection, record.gallery, record.identity)
+        reads.check_encoder(connection, record.gallery, record.rejection.encoder_id)
+        _insert(connection, record)
+    return len(new)
+
+
+def add_rejected_similarities(
+    connection: Connection,
+    gallery: str,
+    encoder_id: str,
+    vector: NDArray[np.float32],
+    candidates: Sequence[Candidate],
+) -> tuple[Candidate, ...]:
+    """Returns the candidates, each with the similarity of `vector` (D,) to the nearest rejection of its identity."""
+    if not candidates:
+        return ()
+    names = [each.identity for each in candidates]
+    here = (rejections.c.gallery == gallery) & (rejections.c.encoder_id == encoder_id)
+    query = select(rejections.c.identity, rejections.c.vector).where(here, rejections.c.identity.in_(names))
+    nearest: dict[str, float] = {}
+    for row in connection.execute(query):
+        # As a sum, like the similarities of templates: equal vectors must give equal numbers.
+        similarity = float(np.clip((row.vector * vector).sum(), -1.0, 1.0))
+        nearest[row.identity] = max(similarity, nearest.get(row.identity, -1.0))
+    return tuple(replace(each, rejected_similarity=nearest.get(each.identity)) for each in candidates)
+
+
+def _load(connection: Connection, gallery: str, identity: str) -> Sequence[Row[Any]]:
+    query = select(rejections).where(rejections.c.gallery == gallery, rejections.c.identity == identity)
+    return connection.execute(query.order_by(rejections.c.created_at, rejections.c.rejection_id)).all()
+
+
+def _insert(connection: Connection, record: RejectionRecord) -> None:
+    values = {
+        "gallery": record.gallery,
+        "rejection_id": record.rejection.rejection_id,
+        "identity": record.identity,
+        "encoder_id": record.rejection.encoder_id,
+        "vector": record.vector,
+        "created_at": record.rejection.created_at,
+    }
+    connection.execute(insert(rejections).values(**values))
+
+
+def _rejection(row: Row[Any]) -> Rejection:
+    return Rejection(row.rejection_id, row.encoder_id, row.created_at.replace(tzinfo=UTC))
