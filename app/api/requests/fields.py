@@ -39,10 +39,8 @@ Rate = Annotated[float, Field(gt=0, le=0.5, allow_inf_nan=False)]
 
 IMAGE = "A photo: JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC or AVIF."
 SELECTION = "Which face to use if the photo shows several: the largest, the most central, or refuse the photo (single)."
-
-
-MAX_DIMENSION = 4096
-MAX_LENGTH_ERROR = 1e-3
+MAX_DIMENSION = 4096  # of an embedding
+MAX_LENGTH_ERROR = 1e-3  # of an embedding: numbers are rounded on their way
 
 
 def _in_the_future(value: datetime) -> datetime:
@@ -57,7 +55,7 @@ def _check_unit_length(value: list[float]) -> list[float]:
     return value
 
 
-Number = Annotated[float, Field(allow_inf_nan=False, ge=-1, le=1)]
+Number = Annotated[float, Field(allow_inf_nan=False, ge=-1 - MAX_LENGTH_ERROR, le=1 + MAX_LENGTH_ERROR)]
 UnitVector = Annotated[
     Annotated[list[Number], Field(min_length=2, max_length=MAX_DIMENSION)],
     JsonList,

@@ -40,7 +40,7 @@ from app.gallery.base import (
 from app.gallery.postgres import queries
 from app.gallery.postgres.connections import open_engine
 from app.gallery.postgres.transactions import ConnectionLost, autocommit, transaction
-from app.gallery.ranking import best_identities
+from app.gallery.ranking import add_rejections, best_identities
 from app.gallery.rejection import NewRejection, Rejection, RejectionRecord
 from app.gallery.sql import reads, rejections, writes
 from app.gallery.sql.faults import reason
@@ -157,9 +157,7 @@ class PostgresGallery:
             use_index = size > EXACT_LIMIT and len(vector) == queries.INDEXED_DIMENSION
             parameters = {"gallery": gallery, "encoder": encoder_id, "probe": vector}
             nearest = await _find_nearest(connection, parameters, top_k, size, use_index)
-            candidates = await connection.run_sync(
-                rejections.add_rejected_similarities, gallery, encoder_id, vector, nearest
-            )
+            candidates = await _add_rejections(connection, parameters, nearest)
         return SearchResult(candidates, size, frozenset(row.detector for row in counts))
 
     async def _compare(
@@ -172,10 +170,7 @@ class PostgresGallery:
             if not rows:
                 await connection.run_sync(reads.check_identity, gallery, identity)
                 return IdentityComparison(None, 0, frozenset())
-            candidates = best_identities(map(_candidate, rows), 1)
-            (best,) = await connection.run_sync(
-                rejections.add_rejected_similarities, gallery, encoder_id, vector, candidates
-            )
+            (best,) = await _add_rejections(connection, parameters, best_identities(map(_candidate, rows), 1))
         return IdentityComparison(best, len(rows), frozenset(row.detector for row in rows))
 
     async def get_identity(self, gallery: str, identity: str) -> Identity:
@@ -291,6 +286,14 @@ async def _find_nearest(
         if len(candidates) >= top_k or len(rows) < limit or limit >= size:
             return candidates
         limit *= 4  # the rows are many templates of few people
+
+
+async def _add_rejections(
+    connection: AsyncConnection, parameters: Mapping[str, Any], candidates: Sequence[Candidate]
+) -> tuple[Candidate, ...]:
+    names = [each.identity for each in candidates]
+    rows = await connection.execute(queries.rejections_query(), {**parameters, "names": names})
+    return add_rejections(candidates, parameters["probe"], [(row.identity, row.vector) for row in rows])
 
 
 def _candidate(row: Sequence[Any]) -> Candidate:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from app.gallery.base import NewTemplate
-from app.gallery.sql.tables import PgVector, identities, template_counts, templates
+from app.gallery.sql.tables import PgVector, identities, rejections, template_counts, templates
 from app.gallery.sql.text import unreadable_rows
 
 INDEXED_DIMENSION: Final = 256  # the dimension that the index covers; other vectors are always compared one by one
@@ -67,6 +67,14 @@ def identity_query() -> Select[Any]:
     here = (templates.c.gallery == bindparam("gallery")) & (templates.c.encoder_id == bindparam("encoder"))
     columns = (templates.c.identity, templates.c.template_id, _negative_cosine(None), templates.c.detector)
     return select(*columns).where(here, templates.c.identity == bindparam("only"), NOT_EXPIRED)
+
+
+@cache
+def rejections_query() -> Select[Any]:
+    """Returns identity and vector of the rejections of :names."""
+    here = (rejections.c.gallery == bindparam("gallery")) & (rejections.c.encoder_id == bindparam("encoder"))
+    named = rejections.c.identity.in_(bindparam("names", expanding=True))
+    return select(rejections.c.identity, rejections.c.vector).where(here, named)
 
 
 def _negative_cosine(dimension: int | None) -> ColumnElement[float]:

@@ -1,18 +1,14 @@
-"""Rejections in the tables that SQLite and PostgreSQL share. Every connection must be inside a transaction, except for
-`add_rejected_similarities`."""
+"""Rejections in the tables that SQLite and PostgreSQL share. Every connection must be inside a transaction."""
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, delete, insert, select, tuple_
 
 from app.errors import TooManyRejections, UnknownRejection
-from app.gallery.base import Candidate
 from app.gallery.rejection import MAX_REJECTIONS, NewRejection, Rejection, RejectionRecord
 from app.gallery.sql import reads
 from app.gallery.sql.tables import rejections
@@ -78,27 +74,6 @@ def import_rejections(connection: Connection, records: Sequence[RejectionRecord]
         reads.check_encoder(connection, record.gallery, record.rejection.encoder_id)
         _insert(connection, record)
     return len(new)
-
-
-def add_rejected_similarities(
-    connection: Connection,
-    gallery: str,
-    encoder_id: str,
-    vector: NDArray[np.float32],
-    candidates: Sequence[Candidate],
-) -> tuple[Candidate, ...]:
-    """Returns the candidates, each with the similarity of `vector` (D,) to the nearest rejection of its identity."""
-    if not candidates:
-        return ()
-    names = [each.identity for each in candidates]
-    here = (rejections.c.gallery == gallery) & (rejections.c.encoder_id == encoder_id)
-    query = select(rejections.c.identity, rejections.c.vector).where(here, rejections.c.identity.in_(names))
-    nearest: dict[str, float] = {}
-    for row in connection.execute(query):
-        # As a sum, like the similarities of templates: equal vectors must give equal numbers.
-        similarity = float(np.clip((row.vector * vector).sum(), -1.0, 1.0))
-        nearest[row.identity] = max(similarity, nearest.get(row.identity, -1.0))
-    return tuple(replace(each, rejected_similarity=nearest.get(each.identity)) for each in candidates)
 
 
 def _load(connection: Connection, gallery: str, identity: str) -> Sequence[Row[Any]]:

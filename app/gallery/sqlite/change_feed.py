@@ -16,9 +16,8 @@ from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.pool import StaticPool
 
 from app.gallery.base import Candidate, IdentityComparison
-from app.gallery.ranking import best_identities
+from app.gallery.ranking import add_rejections, best_identities
 from app.gallery.sql.reads import check_identity
-from app.gallery.sql.rejections import add_rejected_similarities
 from app.gallery.sql.tables import changes
 from app.gallery.sqlite.index import VectorIndex
 
@@ -34,6 +33,8 @@ SELECT number, CAST(identity AS BLOB), template_id FROM json_each(?) JOIN templa
 SELECT_IDENTITY: Final = """
 SELECT identity, template_id, vector, detector FROM templates
 WHERE gallery = ? AND encoder_id = ? AND identity = ? AND (expires_at IS NULL OR expires_at > ?)"""
+SELECT_REJECTIONS: Final = """
+SELECT identity, vector FROM json_each(?) JOIN rejections ON identity = value WHERE gallery = ? AND encoder_id = ?"""
 SELECT_ANYBODY: Final = "SELECT 1 FROM identities WHERE gallery = ? LIMIT 1"
 
 
@@ -94,7 +95,7 @@ class ChangeFeed:
     def search(self, gallery: str, encoder_id: str, vector: NDArray[np.float32], top_k: int) -> tuple[Candidate, ...]:
         """Returns the `top_k` identities most similar to `vector` (D,). The gallery must have an index."""
         nearest = self._search_index(gallery, vector, top_k)
-        return add_rejected_similarities(self._connection, gallery, encoder_id, vector, nearest)
+        return self._add_rejections(gallery, encoder_id, vector, nearest)
 
     def _search_index(self, gallery: str, vector: NDArray[np.float32], top_k: int) -> tuple[Candidate, ...]:
         index = self.indexes[gallery].vectors
@@ -124,8 +125,17 @@ class ChangeFeed:
         scores = [float(np.clip((np.frombuffer(row.vector, "<f4") * vector).sum(), -1.0, 1.0)) for row in rows]
         scored = zip(rows, scores, strict=True)
         best = best_identities((Candidate(row.identity, score, row.template_id) for row, score in scored), 1)
-        best = add_rejected_similarities(self._connection, gallery, encoder_id, vector, best)
+        best = self._add_rejections(gallery, encoder_id, vector, best)
         return IdentityComparison(best[0] if best else None, len(rows), frozenset(row.detector for row in rows))
+
+    def _add_rejections(
+        self, gallery: str, encoder_id: str, vector: NDArray[np.float32], candidates: Sequence[Candidate]
+    ) -> tuple[Candidate, ...]:
+        names = json.dumps([each.identity for each in candidates])
+        # As plain SQL: every search runs it, and SQLAlchemy takes longer to build it than to search a small gallery.
+        rows = self._connection.exec_driver_sql(SELECT_REJECTIONS, (names, gallery, encoder_id))
+        rejections = [(row.identity, np.frombuffer(row.vector, "<f4")) for row in rows]
+        return add_rejections(candidates, vector, rejections)
 
     def is_enrolled(self, gallery: str) -> bool:
         """Whether the gallery has anybody, expired or not."""

@@ -90,7 +90,7 @@ async def test_importing_templates_of_another_encoder_is_refused_and_adds_nothin
     ("line", "message"),
     [
         ("nonsense", "Line 1 is not a template"),
-        ("{}", "Line 1 has no field 'created_at'"),
+        ("{}", "Line 1 has no field 'gallery'"),
         ("SHORT", "vector in line 1 does not have length 1"),
     ],
 )

@@ -13,6 +13,7 @@ def test_timings_are_rounded_to_hundredths_of_a_millisecond_in_json() -> None:
         "width": 640,
         "height": 480,
         "timings_ms": {"decode": 1.23, "queue": 0.0},
+        "warnings": [],
     }
 
 

@@ -6,11 +6,13 @@ import psycopg
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, inspect, text
 
 from app.gallery.base import GalleryError, IfExists
 from app.gallery.postgres.gallery import PostgresGallery
 from app.gallery.postgres.queries import INDEXED_DIMENSION
+from app.gallery.rejection import NewRejection
 from app.gallery.sql import migrate
 from app.gallery.sql.tables import metadata, template_counts
 from app.gallery.sqlite.gallery import SqliteGallery
@@ -52,6 +54,7 @@ async def test_a_gallery_of_revision_0003_gets_the_new_columns_and_keeps_its_tem
     await gallery.enroll(new_template("ada", 1), IfExists.REJECT)
     await gallery.close()
     with sqlite3.connect(path) as raw:  # as revision 0003 left it
+        raw.execute("DROP TABLE rejections")
         raw.execute("DROP INDEX templates_by_expiry")
         for column in ("expires_at", "consent_ref"):
             raw.execute(f"ALTER TABLE templates DROP COLUMN {column}")
@@ -69,6 +72,7 @@ async def test_postgresql_tables_of_revision_0003_get_the_new_columns(postgres_u
     await gallery.enroll(new_template("ada", 1), IfExists.REJECT)
     await gallery.close()
     with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute("DROP TABLE rejections")
         admin.execute("ALTER TABLE templates DROP COLUMN expires_at, DROP COLUMN consent_ref")
         admin.execute("UPDATE alembic_version SET version_num = '0003'")
     gallery = await PostgresGallery.open(postgres_url)
@@ -109,12 +113,24 @@ def downgrade(connection: Connection, revision: str) -> None:
     command.downgrade(config, revision)
 
 
+async def test_revision_0006_is_undone_only_without_rejections(postgres_url: str) -> None:
+    gallery = await PostgresGallery.open(postgres_url)
+    await gallery.enroll(new_template("ada", 1), IfExists.REJECT)
+    rejection = await gallery.add_rejection(NewRejection("default", "ada", unit_vector(2), ENCODER))
+    with pytest.raises(CommandError, match="delete them first"):
+        async with gallery._engine.begin() as connection:
+            await connection.run_sync(downgrade, "0005")
+    assert await gallery.list_rejections("default", "ada") == (rejection,)
+    await gallery.close()
+
+
 async def test_a_gallery_of_revision_0002_is_migrated_with_its_templates(tmp_path: Path) -> None:
     path = tmp_path / "gallery.db"
     await (await SqliteGallery.open(path)).close()
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:  # as revision 0002 left it
         for statement in (
+            "DROP TABLE rejections",
             "DROP TABLE templates",
             "DROP TABLE changes",
             "CREATE TABLE templates (template_id TEXT PRIMARY KEY, gallery TEXT NOT NULL, identity TEXT NOT NULL, "

@@ -31,4 +31,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise CommandError("There is no downgrade. Export the gallery and import it into a new one of the older version.")
+    if op.get_bind().scalar(sa.text("SELECT count(*) FROM rejections")):
+        raise CommandError("The older version has no rejections. Export the gallery, and delete them first.")
+    op.drop_table("rejections")
