@@ -36,8 +36,8 @@ INPUTS ?= 20000
 trust: $(VENV)/.dev ## attack the service: damaged photos (INPUTS=1000000 for the whole of it)
 	$(BIN)/python -m benchmarks.fuzz_images --inputs $(INPUTS)
 
-openapi: $(VENV)/.dev ## write docs/openapi.json again, after a change of the API
-	$(BIN)/python -m scripts.openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
+openapi: $(VENV)/.dev ## write docs/openapi*.json again, after a change of the API
+	$(BIN)/python -m scripts.openapi
 
 data: $(VENV)/.dev ## download LFW to data/ (180 MB, checked by hash)
 	$(BIN)/python -m training download data
