@@ -63,7 +63,8 @@ def desk(tmp_path: Path, lfw: dict[str, Photo], service: Server) -> Path:
                 (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
                 (tmp_path / path).write_bytes(photo)
     for copy, original in {
-        "unknown.jpg": "ada2.jpg", "known_people/ada.jpg": "ada1.jpg", "photos/ada/1.jpg": "ada1.jpg",
+        "unknown.jpg": "ada2.jpg", "login.jpg": "ada2.jpg", "not-ada.jpg": "abba1.jpg",
+        "known_people/ada.jpg": "ada1.jpg", "photos/ada/1.jpg": "ada1.jpg",
     }.items():  # fmt: skip
         (tmp_path / copy).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(tmp_path / original, tmp_path / copy)
