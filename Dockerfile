@@ -1,6 +1,6 @@
 # The CPU image: docker build -t facetwin .
 # The GPU image: docker build -t facetwin:gpu --build-arg TORCH_INDEX_URL= .   (PyPI's torch includes CUDA)
-ARG PYTHON_IMAGE=docker.io/library/python:3.11.13-slim-bookworm
+ARG PYTHON_IMAGE=docker.io/library/python:3.11.13-slim-bookworm@sha256:86adf8dbadc3d6e82ee5dd2c74bec2e1c2467cdad47886280501df722372d2e1
 
 # What the service needs. Only a change of the requirements builds this again, not each edit of the code.
 FROM ${PYTHON_IMAGE} AS requirements

@@ -184,7 +184,7 @@ def create_app(settings: Settings | None = None, components: ComponentFactory = 
     admission = Admission(capacity, settings.deadline_s, metrics.set_in_flight)
     limits = BodyLimits(routes.PHOTOS, settings.max_image_bytes, settings.max_held_bytes)
     # The last one added sees a request first.
-    app.add_middleware(RequestBoundsMiddleware, admission=admission, limits=limits)
+    app.add_middleware(RequestBoundsMiddleware, admission=admission, limits=limits, upload_s=settings.upload_s)
     app.add_middleware(ClientDisconnectMiddleware)
     app.add_middleware(TargetMiddleware)
     if settings.rate_limits:

@@ -3,13 +3,13 @@
 import os
 import re
 from importlib.util import find_spec
-from ipaddress import ip_address
 from typing import Annotated, Any, Final, Literal, Self
 
 from limits import parse_many
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.addresses import Proxies, is_address, is_loopback
 from app.body_limits import MOST_PHOTOS, largest_body
 from app.cores import count_cores
 from app.gallery import POSTGRES_PREFIX, SQLITE_PREFIX
@@ -35,6 +35,16 @@ class Settings(BaseSettings):
         "", pattern=r"^(/[A-Za-z0-9._~-]+)*$", description="Prefix under which a proxy serves the service, as /faces."
     )
     max_connections: int = Field(1000, ge=1, description="Connections per process. Further ones are closed at once.")
+    max_connections_per_address: int = Field(
+        250,
+        ge=1,
+        description="Of these, connections of one address (IPv6: of one /64). Trusted proxies have no such limit.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Comma-separated addresses and networks of proxies, as 10.0.0.0/8. Their X-Forwarded-For is "
+        "believed: it names the caller for the limits by address.",
+    )
     bundle: str = Field("deploy", description="Name of a shipped bundle, or path of your own.")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where the networks run.")
     precision: Precision = Field(
@@ -64,7 +74,9 @@ class Settings(BaseSettings):
         (), description="Comma-separated origins of web pages that may call the service, as https://example.com (CORS)."
     )
     rate_limits: str = Field(
-        "", description="Requests that each key may send to each process, as `600/minute; 20/second`. Default: any."
+        "",
+        description="Requests that each key, or each address without keys, may send to each process, as "
+        "`600/minute; 20/second`. Default: any.",
     )
     docs: bool = Field(True, description="Serve /docs and /openapi.json.")
     metrics: bool = Field(True, description="Serve /metrics.")
@@ -91,8 +103,9 @@ class Settings(BaseSettings):
     max_held_bytes: int = Field(
         512 * 1024 * 1024, ge=1024, description="Bytes of all request bodies held at once. Beyond, requests get 429."
     )
+    upload_s: float = Field(30.0, gt=0, description="Seconds in which a request's body must arrive; then 408.")
     deadline_s: float = Field(
-        30.0, gt=0, description="Seconds after which a request is answered 504, or 408 if its body has not arrived."
+        30.0, gt=0, description="Seconds after the arrival of the body in which a request is answered; then 504."
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -117,7 +130,7 @@ class Settings(BaseSettings):
             return (*self.allowed_hosts, self.host.lower())
         return None
 
-    @field_validator("api_keys", "allowed_hosts", "allowed_origins", mode="before")
+    @field_validator("api_keys", "allowed_hosts", "allowed_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split_list(cls, value: Any) -> Any:
         return [key.strip() for key in value.split(",") if key.strip()] if isinstance(value, str) else value
@@ -152,6 +165,17 @@ class Settings(BaseSettings):
         if not all(re.fullmatch(r"[a-z0-9._-]+", name) or is_address(name) for name in names):
             raise ValueError("a name looks like faces.example.com: without a scheme, a port and a path")
         return names
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            Proxies(proxies)
+        except ValueError as error:
+            raise ValueError(
+                "a proxy is an address or a network without bits of the host, as 10.0.0.1 or 10.0.0.0/8"
+            ) from error
+        return proxies
 
     @field_validator("engine")
     @classmethod
@@ -202,19 +226,3 @@ def load_settings(**overrides: Any) -> Settings:
     if unknown:
         raise ValueError(f"Unknown setting {', '.join(unknown)}. Known settings: {', '.join(sorted(known))}")
     return Settings(**overrides)
-
-
-def is_loopback(host: str) -> bool:
-    """Says whether a host name or address always means this machine."""
-    if host == "localhost":
-        return True
-    return is_address(host) and ip_address(host).is_loopback
-
-
-def is_address(host: str) -> bool:
-    """Says whether a host is an IP address instead of a name."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

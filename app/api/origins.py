@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.addresses import is_loopback
 from app.errors import ForeignRequest
-from app.settings import is_loopback
 
 
 class OriginMiddleware:

@@ -3,6 +3,7 @@
 They hold before any route, dependency or parser sees the request. A slow body takes a place like any other request.
 """
 
+import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -18,12 +19,13 @@ from app.inference.admission import Admission
 class RequestBoundsMiddleware:
     """Admits a request, ends it at its deadline, and refuses a body that is too large without reading the rest.
 
-    Raises ImageTooLarge, RequestTooLarge, Overloaded, RequestTimeout (the body did not arrive in time) and
-    DeadlineExceeded (the body had arrived, but not the answer), even if the application hides its own error.
+    Raises ImageTooLarge, RequestTooLarge, Overloaded, RequestTimeout (the body did not arrive within `upload_s`) and
+    DeadlineExceeded (it had arrived, but the answer took longer than the admission's deadline), even if the application
+    hides its own error. So the client's line takes nothing from the time for the work.
     """
 
-    def __init__(self, app: ASGIApp, admission: Admission, limits: BodyLimits) -> None:
-        self.app, self.admission, self.limits = app, admission, limits
+    def __init__(self, app: ASGIApp, admission: Admission, limits: BodyLimits, upload_s: float) -> None:
+        self.app, self.admission, self.limits, self.upload_s = app, admission, limits, upload_s
         self._held = 0  # bytes of the bodies of the requests that run
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,10 +38,17 @@ class RequestBoundsMiddleware:
         if declared.isdigit() and int(declared[:20]) > limit and _is_route(scope):
             raise self.limits.refusal(path)
         exchange = _Exchange(complete=not has_body(scope))
+        loop = asyncio.get_running_loop()
+        began = loop.time()
 
         async def receive_bounded() -> Message:
+            if not exchange.complete and not exchange.reading:
+                exchange.reading = True
+                exchange.end_at(began + self.upload_s)
             message = await receive()
-            exchange.complete = not message.get("more_body", False)
+            if not exchange.complete and not message.get("more_body", False):
+                exchange.complete = True
+                exchange.end_at(loop.time() + self.admission.deadline_s)
             taken = len(message.get("body", b""))
             exchange.received += taken
             self._held += taken
@@ -59,13 +68,13 @@ class RequestBoundsMiddleware:
         try:
             async with AsyncExitStack() as stack:
                 if is_counted(path):
-                    await stack.enter_async_context(self.admission.admit())
+                    exchange.limit = await stack.enter_async_context(self.admission.admit())
                 await self.app(scope, receive_bounded, send_unless_refused)
         except DeadlineExceeded as error:
-            if exchange.complete:
+            if exchange.complete or not exchange.reading:
                 raise
             raise RequestTimeout(
-                f"The body of the request did not arrive within {self.admission.deadline_s:g} s. Send it faster."
+                f"The body of the request did not arrive within {self.upload_s:g} s. Send it faster, or smaller photos."
             ) from error
         finally:
             self._held -= exchange.received
@@ -78,9 +87,16 @@ class _Exchange:
     """What has happened between a client and the application so far."""
 
     complete: bool  # the body has arrived
+    limit: asyncio.Timeout | None = None  # none if the request is not counted
+    reading: bool = False  # the application has asked for the body
     received: int = 0  # bytes of the body
     started: bool = False  # the answer has started
     refusal: Exception | None = None
+
+    def end_at(self, when: float) -> None:
+        """Moves the time limit, unless it is over."""
+        if self.limit is not None and not self.limit.expired():
+            self.limit.reschedule(when)
 
 
 def _is_route(scope: Scope) -> bool:

@@ -5,10 +5,14 @@ h11 is written in Python: each piece of a body costs it some 20 microseconds, ho
 
 import asyncio
 import logging
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from app.addresses import UNKNOWN_CLIENT, Proxies, client_block
 
 log = logging.getLogger("uvicorn.error")
 
@@ -22,24 +26,60 @@ MEAN_PIECE_BYTES: Final = 256
 CLOSE: Final = (b"connection", b"close")
 
 
+@dataclass
+class ConnectionLimits:
+    """How many connections a process has at most, and how many of them one address may have.
+
+    Connections of `proxies` are counted among all, but not by address: they serve many clients.
+    """
+
+    most: int
+    most_per_address: int
+    proxies: Proxies = field(default_factory=Proxies)
+    _open: int = 0
+    _open_of: Counter[str] = field(default_factory=Counter)  # by client
+
+    def add(self, host: str) -> str | None:
+        """Counts a connection of an address. Returns the setting that it exceeds, if any."""
+        self._open += 1
+        client = client_block(host)
+        self._open_of[client] += 1
+        if self._open > self.most:
+            return "FACETWIN_MAX_CONNECTIONS"
+        if self._open_of[client] > self.most_per_address and host not in self.proxies:
+            return "FACETWIN_MAX_CONNECTIONS_PER_ADDRESS"
+        return None
+
+    def remove(self, host: str) -> None:
+        """Uncounts a connection that has ended."""
+        self._open -= 1
+        client = client_block(host)
+        self._open_of[client] -= 1
+        if not self._open_of[client]:
+            del self._open_of[client]
+
+
 class BoundedConnection(H11Protocol):
-    """Closes itself if the process has `max_connections` others, and if a request's head takes longer than 10 s.
+    """Closes itself if it is one too many, and if a request's head takes longer than 10 s.
 
     An answer that is complete before the request's body ends the connection. What then arrives is dropped unparsed, for
     at most 10 s and 64 MiB.
     """
 
-    def __init__(self, *args: Any, max_connections: int, **options: Any) -> None:
+    def __init__(self, *args: Any, limits: ConnectionLimits, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.max_connections = max_connections
+        self.limits = limits
+        self._host = UNKNOWN_CLIENT
         self.conn = _Reader(h11.SERVER, self.config.h11_max_incomplete_event_size or 0)
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._lingering = _LingeringTransport(transport, self.conn)
         super().connection_made(cast("asyncio.Transport", self._lingering))
-        if len(self.connections) > self.max_connections:
-            log.warning("Connection refused: the process has FACETWIN_MAX_CONNECTIONS others.")
+        self._host = self.client[0] if self.client else UNKNOWN_CLIENT
+        exceeded = self.limits.add(self._host)
+        if exceeded is not None:
+            log.warning("Connection refused: there are %s others.", exceeded)
             transport.abort()
         else:
             self._await_head()
@@ -47,6 +87,7 @@ class BoundedConnection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
         self._lingering.stop()
+        self.limits.remove(self._host)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -1,6 +1,7 @@
 """`facetwin serve`."""
 
 import logging
+import math
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -41,17 +42,23 @@ def serve(
 
 def server_options(settings: "Settings") -> dict[str, Any]:
     """Returns uvicorn's options for these settings."""
+    from app.addresses import Proxies
     from app.api.target import MAX_HEADERS_BYTES
-    from app.cli.connection import BoundedConnection
+    from app.cli.connection import BoundedConnection, ConnectionLimits
 
+    proxies = settings.trusted_proxies
+    limits = ConnectionLimits(settings.max_connections, settings.max_connections_per_address, Proxies(proxies))
     return {
         "host": settings.host,
         "port": settings.port,
         "access_log": False,
-        "timeout_graceful_shutdown": int(settings.deadline_s) + 1,
+        "timeout_graceful_shutdown": math.ceil(settings.upload_s + settings.deadline_s) + 1,
+        # uvicorn's default believes any program on this machine.
+        "proxy_headers": bool(proxies),
+        "forwarded_allow_ips": list(proxies),
         # httptools takes an offer to upgrade to HTTP/2, which every Java client makes, for the end of the request: the
         # body is lost. h11 reads it, and has a limit on headers whose end has not arrived.
-        "http": partial(BoundedConnection, max_connections=settings.max_connections),
+        "http": partial(BoundedConnection, limits=limits),
         "h11_max_incomplete_event_size": MAX_HEADERS_BYTES,
         "ws": "none",
     }

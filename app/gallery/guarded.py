@@ -1,9 +1,7 @@
 """A gallery whose calls end in time, whatever the store does."""
 
 import asyncio
-import copy
 import logging
-import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -33,6 +31,7 @@ from app.gallery.base import (
     TemplateRecord,
 )
 from app.gallery.rejection import NewRejection, Rejection, RejectionRecord
+from app.inference.admission import seconds_left
 
 T = TypeVar("T")
 
@@ -49,7 +48,7 @@ class GuardedGallery:
 
     Every method also raises GalleryUnavailable, instead of GalleryError and when the store does not answer in time, and
     Overloaded when too many calls wait for the store. Searches are counted apart, so that writers that wait for a lock
-    do not hold them up.
+    do not hold them up. A call ends by the deadline of the request that makes it.
     """
 
     def __init__(self, store: Gallery, max_calls: int, wait_s: float, deadline_s: float) -> None:
@@ -57,19 +56,12 @@ class GuardedGallery:
 
         Calls whose work grows with the gallery may take as long as a request, `deadline_s`.
         """
-        self._store, self._max_calls, self._deadline_s = store, max_calls, deadline_s
+        self._store, self._max_calls = store, max_calls
         self._long_s = max(deadline_s - SETTLE_S, deadline_s / 2)
         self._short_s = min(wait_s + SETTLE_S, self._long_s)
-        self._ends_at = math.inf
         self._calls: Counter[str] = Counter()
         self._check: asyncio.Task[str | None] | None = None
         self._checked_at = 0.0
-
-    def after(self, elapsed_s: float) -> "GuardedGallery":
-        """The same gallery for a request that began `elapsed_s` ago: its calls end by the request's deadline."""
-        view = copy.copy(self)
-        view._ends_at = time.monotonic() + self._deadline_s - elapsed_s
-        return view
 
     async def enroll(self, new: NewTemplate, if_exists: IfExists) -> Template:
         return await self._call(lambda: self._store.enroll(new, if_exists), self._short_s)
@@ -173,7 +165,7 @@ class GuardedGallery:
     async def _call(self, call: Callable[[], Awaitable[T]], limit_s: float, kind: str = "other") -> T:
         if self._calls[kind] >= self._max_calls:
             raise Overloaded(retry_after=max(round(self._short_s), 1))
-        limit_s = max(min(limit_s, self._ends_at - time.monotonic() - SETTLE_S), LEAST_S)
+        limit_s = max(min(limit_s, seconds_left() - SETTLE_S), LEAST_S)
         task = asyncio.ensure_future(call())
         self._calls[kind] += 1
         # A call that never ends stays counted, so that calls to a store that hangs do not pile up.

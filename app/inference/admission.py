@@ -4,11 +4,24 @@ A request is admitted before its body is read, and stays until its answer: app/a
 """
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Final
 
 from app.errors import UNKNOWN_OUTCOME, DeadlineExceeded, Overloaded
+
+# The limit of the request that runs, for whatever works on it.
+_LIMIT: Final[ContextVar[asyncio.Timeout | None]] = ContextVar("limit", default=None)
+
+
+def seconds_left() -> float:
+    """Returns the time until the deadline of the request that runs; infinite outside of a request."""
+    limit = _LIMIT.get()
+    ends_at = None if limit is None else limit.when()
+    return math.inf if ends_at is None else ends_at - asyncio.get_running_loop().time()
 
 
 class Admission:
@@ -28,8 +41,8 @@ class Admission:
         return Overloaded(retry_after=max(round(self._mean_s), 1))
 
     @asynccontextmanager
-    async def admit(self) -> AsyncIterator[None]:
-        """Admits one request for the duration of the context.
+    async def admit(self) -> AsyncIterator[asyncio.Timeout]:
+        """Admits one request for the duration of the context, and yields its time limit, which may be moved.
 
         Raises Overloaded if there is no capacity. Raises DeadlineExceeded if the context takes longer than the
         deadline, and cancels what it awaits.
@@ -39,8 +52,12 @@ class Admission:
         self._count(1)
         admitted_at = time.perf_counter()
         try:
-            async with asyncio.timeout(self.deadline_s):
-                yield
+            async with asyncio.timeout(self.deadline_s) as limit:
+                token = _LIMIT.set(limit)
+                try:
+                    yield limit
+                finally:
+                    _LIMIT.reset(token)
         except TimeoutError as error:
             raise DeadlineExceeded(
                 f"The request took longer than {self.deadline_s:g} s and was cancelled. {UNKNOWN_OUTCOME} Try again "

@@ -44,11 +44,10 @@ async def enroll_photos(
     A second call with the same key changes nothing and returns the first call's ids. Raises LowQuality, IdentityExists,
     EncoderMismatch, IdempotencyKeyReused.
     """
-    began = service.clock()
     encoded = await service.encode(photos, details.selection)
     _check_faces(service, encoded, details.min_quality)
     new = [_new_template(service, identity, encoded, index, details) for index in range(len(photos))]
-    store = service.gallery.after(service.clock() - began)
+    store = service.gallery
     notices: list[Notice] = []
     for each, face in zip(new, encoded.faces, strict=True):
         notices += await enrollment_notices(each, face.quality, store, service.calibration, DEFAULT_FPIR)

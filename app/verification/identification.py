@@ -47,14 +47,13 @@ async def identify_photo(
 
     Raises UnknownGallery, EncoderMismatch, TargetUnsupported.
     """
-    began = service.clock()
     most = MAX_FACES if choice is FaceChoice.ALL else 1
     if most == 1:
         encoded = await service.encode({"image": image}, selection)
     else:
         encoded = await encode_every_face(service.reader, service.workers, "image", image, selection, most)
     start = service.clock()
-    store = service.gallery.after(start - began)
+    store = service.gallery
     searches = [await _search(service, store, vector, options) for vector in encoded.embeddings]
     timings_ms = {**encoded.timings_ms, "search": (service.clock() - start) * 1000}
     judged = [_judge(service, *search, value) for search, value in zip(searches, encoded.recognizability, strict=True)]

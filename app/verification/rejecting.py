@@ -17,10 +17,9 @@ async def reject_photo(
 
     Raises UnknownGallery, UnknownIdentity, EncoderMismatch, TooManyRejections.
     """
-    began = service.clock()
     encoded = await service.encode({"image": image}, selection)
     require_recognizable(service.calibration.recognizability, encoded.recognizability[0], "image")
-    store = service.gallery.after(service.clock() - began)
+    store = service.gallery
     new = NewRejection(gallery, identity, encoded.embeddings[0], service.model.encoder_id)
     stored = await store.add_rejection(new)
     return RejectionResult(

@@ -13,6 +13,7 @@ from app.gallery import open_gallery
 from app.gallery.base import Gallery, GalleryLimits, IfExists, NewTemplate
 from app.gallery.guarded import GuardedGallery
 from app.gallery.sqlite.gallery import SqliteGallery
+from app.inference.admission import Admission
 from tests.support.faults import Fault, full, locked, read_only
 from tests.support.galleries import new_template, search_names
 
@@ -112,11 +113,13 @@ async def test_a_change_whose_caller_gave_up_while_it_waited_is_never_stored(url
 
 async def test_a_request_that_has_used_its_time_gets_no_more_from_the_gallery(url: str, store: Gallery) -> None:
     patient = await open_gallery(url, GalleryLimits(wait_s=20))
-    guarded = GuardedGallery(patient, max_calls=4, wait_s=20, deadline_s=10)
+    guarded = GuardedGallery(patient, max_calls=4, wait_s=20, deadline_s=60)
     with locked(url, store):
         began = time.monotonic()
-        with pytest.raises(GalleryUnavailable):
-            await guarded.after(elapsed_s=9.5).enroll(new_template("bob"), IfExists.REJECT)
+        async with Admission(1, deadline_s=0.5).admit() as limit:
+            with pytest.raises(GalleryUnavailable):
+                await guarded.enroll(new_template("bob"), IfExists.REJECT)
+            limit.reschedule(None)
         assert time.monotonic() - began < SLACK_S
     await patient.close()
 

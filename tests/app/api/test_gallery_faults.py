@@ -1,15 +1,20 @@
 """What clients see while the gallery's database cannot be used."""
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from fastapi.testclient import TestClient
+from starlette.types import Message
 
+from app.settings import Settings
+from tests.support.asgi import ask
 from tests.support.fakes import BLUE, RED, REDDISH, picture
-from tests.support.service import Start, enroll, identify, verify
+from tests.support.service import Start, enroll, fake_app, identify, verify
 
 
 @contextmanager
@@ -93,3 +98,29 @@ def test_a_corrupt_page_is_503_where_it_is_read_and_the_rest_is_served(start: St
     assert "retry-after" in listed.headers
     assert identify(client, picture(REDDISH)).json()["gallery_size"] == 40  # every template is still there
     assert verify(client, picture(RED), picture(REDDISH)).status_code == 200
+
+
+class SlowUpload:
+    """An enrollment whose last part arrives late."""
+
+    def __init__(self, seconds: float) -> None:
+        part = b'--a\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n'
+        fields = part % (b"identity", b"", b"azure") + part % (b"image", b'; filename="a.png"', picture(BLUE))
+        self.pieces, self.seconds = [fields, b"--a--\r\n"], seconds
+
+    async def receive(self) -> Message:
+        if not self.pieces:
+            await asyncio.Event().wait()
+        if len(self.pieces) == 1:
+            await asyncio.sleep(self.seconds)
+        return {"type": "http.request", "body": self.pieces.pop(0), "more_body": bool(self.pieces)}
+
+
+@pytest.mark.anyio
+async def test_a_fault_of_the_gallery_is_503_also_after_a_slow_upload(tmp_path: Path) -> None:
+    path = tmp_path / "gallery.db"
+    app = fake_app(Settings(gallery_url=f"sqlite:///{path}", gallery_timeout_s=0.2, deadline_s=6.0, upload_s=60.0))
+    async with app.router.lifespan_context(app):
+        with locked(path):
+            answer = await ask(app, "POST", "/enroll", SlowUpload(7), content_type="multipart/form-data; boundary=a")
+            assert (answer.status, answer.code) == (503, "gallery_unavailable")

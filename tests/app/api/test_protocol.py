@@ -46,9 +46,9 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield port
 
 
-def exchange(port: int, request: bytes, then: bytes = b"") -> bytes:
+def exchange(port: int, request: bytes, then: bytes = b"", source: str = "127.0.0.1") -> bytes:
     """Sends a request and, once something has come back, the rest. Returns everything until the server closes."""
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+    with connect_from(source, port, timeout=60) as connection:
         connection.sendall(request)
         answer = connection.recv(65536) if then else b""
         connection.sendall(then)
@@ -128,9 +128,56 @@ def test_connections_have_a_limit_and_are_free_again_when_others_close(tmp_path:
         assert status(exchange(port, request)) == 200
 
 
-def closes_unread(port: int, timeout: float = 5) -> bool:
+def test_one_address_cannot_take_all_connections(tmp_path: Path) -> None:
+    with serving(tmp_path, max_connections=6, max_connections_per_address=2) as port:
+        held = [connect_from("127.0.0.2", port) for _ in range(2)]
+        time.sleep(0.2)
+        assert closes_unread(port, "127.0.0.2")
+        request = head("/healthz", "Connection: close", method="GET", length=0)
+        assert status(exchange(port, request)) == 200
+        for connection in held:
+            connection.close()
+        time.sleep(0.2)
+        assert not closes_unread(port, "127.0.0.2", timeout=0.5)
+
+
+def test_a_trusted_proxy_has_as_many_connections_as_all_together(tmp_path: Path) -> None:
+    limits: dict[str, Any] = {"max_connections": 4, "max_connections_per_address": 2}
+    with serving(tmp_path, **limits, trusted_proxies="127.0.0.2") as port:
+        held = [connect_from("127.0.0.2", port) for _ in range(4)]
+        time.sleep(0.2)
+        assert closes_unread(port, "127.0.0.2")
+        for connection in held:
+            connection.close()
+
+
+def test_only_a_trusted_proxy_says_who_its_caller_is(tmp_path: Path) -> None:
+    def ask_for(address: str, port: int, *, through: str) -> int:
+        forwarded = f"X-Forwarded-For: {address}"
+        return status(
+            exchange(port, head("/identities", forwarded, "Connection: close", method="GET", length=0), source=through)
+        )
+
+    with serving(tmp_path, rate_limits="2/hour", trusted_proxies="127.0.0.2") as port:
+        assert [ask_for(f"192.0.2.{number}", port, through="127.0.0.2") for number in range(3)] == [200] * 3
+        assert [ask_for("192.0.2.1", port, through="127.0.0.2") for _ in range(2)] == [200, 429]
+        # What a client sends by itself is no address of its own choice.
+        assert [ask_for(f"192.0.2.{number}", port, through="127.0.0.3") for number in range(3)] == [200, 200, 429]
+        # A proxy appends the address that it sees: what the client wrote before is not believed.
+        chain = [f"203.0.113.{number}, 192.0.2.9" for number in range(3)]
+        assert [ask_for(each, port, through="127.0.0.2") for each in chain] == [200, 200, 429]
+    with serving(tmp_path, rate_limits="2/hour") as port:
+        spoofed = [ask_for(f"192.0.2.{number}", port, through="127.0.0.1") for number in range(3)]
+        assert spoofed == [200, 200, 429]  # nobody is trusted by default, this machine neither
+
+
+def connect_from(source: str, port: int, timeout: float = 5) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=(source, 0))
+
+
+def closes_unread(port: int, source: str = "127.0.0.1", timeout: float = 5) -> bool:
     """Says whether the server closes a new connection on which nothing is sent."""
-    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
+    with connect_from(source, port, timeout) as connection:
         try:
             return connection.recv(1) == b""
         except ConnectionResetError:

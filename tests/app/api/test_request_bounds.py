@@ -13,7 +13,7 @@ from app.api.request_bounds import RequestBoundsMiddleware
 from app.api.routes import PHOTOS
 from app.body_limits import MAX_FIELDS_BYTES, MOST_PHOTOS, BodyLimits
 from app.errors import DeadlineExceeded, Overloaded, RequestTimeout, RequestTooLarge
-from app.inference.admission import Admission
+from app.inference.admission import Admission, seconds_left
 from app.settings import Settings
 from model.errors import ImageTooLarge
 from tests.support.asgi import EndlessBody, StalledBody, WholeBody, ask, every_route
@@ -68,11 +68,11 @@ async def test_an_unknown_path_is_404_however_large_its_body_is(app: Any) -> Non
         assert body.read <= CHUNK
 
 
-async def test_a_body_that_does_not_arrive_is_408_at_the_deadline_on_every_route_that_reads_one(
+async def test_a_body_that_does_not_arrive_is_408_in_time_on_every_route_that_reads_one(
     tmp_path: Path,
 ) -> None:
     read = 0
-    async with running(tmp_path, deadline_s=0.1) as app:
+    async with running(tmp_path, upload_s=0.1) as app:
         for method, path in every_route(app):
             if method in ("POST", "PATCH"):
                 answer = await ask(app, method, path, StalledBody(), content_type=JSON)
@@ -83,7 +83,7 @@ async def test_a_body_that_does_not_arrive_is_408_at_the_deadline_on_every_route
 
 
 async def test_a_slow_body_takes_a_place(tmp_path: Path) -> None:
-    async with running(tmp_path, deadline_s=3) as app:
+    async with running(tmp_path, upload_s=3) as app:
         slow = asyncio.create_task(ask(app, "POST", "/embed", StalledBody(), content_type=JSON))
         await asyncio.sleep(0.05)
         other = await ask(app, "GET", "/identities")
@@ -108,8 +108,10 @@ class Reader:
         await send({"type": "http.response.body", "body": b"{}"})
 
 
-def bounded(app: Any = None, limits: BodyLimits = LIMITS, capacity: int = 9, deadline_s: float = 5.0) -> Any:
-    return RequestBoundsMiddleware(app or Reader(), Admission(capacity, deadline_s), limits)
+def bounded(
+    app: Any = None, limits: BodyLimits = LIMITS, capacity: int = 9, deadline_s: float = 5.0, upload_s: float = 5.0
+) -> Any:
+    return RequestBoundsMiddleware(app or Reader(), Admission(capacity, deadline_s), limits, upload_s)
 
 
 async def test_an_application_cannot_hide_that_its_body_was_too_large() -> None:
@@ -153,4 +155,65 @@ async def test_late_answers_to_whole_bodies_are_deadlines_of_the_service() -> No
     with pytest.raises(DeadlineExceeded):
         await ask(bounded(think, deadline_s=0.05), "POST", "/photo", WholeBody(b"x"))
     with pytest.raises(RequestTimeout, match=r"0\.05 s"):
-        await ask(bounded(deadline_s=0.05), "POST", "/photo", StalledBody())
+        await ask(bounded(upload_s=0.05), "POST", "/photo", StalledBody())
+
+
+class SlowBody:
+    """Arrives in two halves, the second one late."""
+
+    def __init__(self, seconds: float, content: bytes = b"whole") -> None:
+        self.seconds, self.halves = seconds, [content[:2], content[2:]]
+
+    async def receive(self) -> Message:
+        if not self.halves:
+            await asyncio.Event().wait()
+        if len(self.halves) == 1:
+            await asyncio.sleep(self.seconds)
+        return {"type": "http.request", "body": self.halves.pop(0), "more_body": bool(self.halves)}
+
+
+def works_for(seconds: float) -> Any:
+    """An application that reads its body, then works, and then answers how much time it had left."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        left = seconds_left()
+        await asyncio.sleep(seconds)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": str(left).encode()})
+
+    return app
+
+
+async def test_a_slow_upload_takes_nothing_from_the_time_for_the_work() -> None:
+    slow = bounded(works_for(0.4), deadline_s=1.0, upload_s=9)
+    answer = await ask(slow, "POST", "/photo", SlowBody(1.2))
+    assert answer.status == 200
+    assert float(answer.body) > 0.9
+
+
+async def test_the_work_has_its_own_deadline_however_fast_or_slow_the_upload_was() -> None:
+    for seconds in (0.0, 0.3):
+        with pytest.raises(DeadlineExceeded, match=r"0\.2 s"):
+            await ask(bounded(works_for(9), deadline_s=0.2), "POST", "/photo", SlowBody(seconds))
+
+
+async def test_the_time_of_an_upload_is_counted_from_the_start_not_from_each_piece() -> None:
+    class Trickle:
+        async def receive(self) -> Message:
+            await asyncio.sleep(0.02)
+            return {"type": "http.request", "body": b"x", "more_body": True}
+
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(RequestTimeout):
+        await ask(bounded(deadline_s=60, upload_s=0.3), "POST", "/photo", Trickle())
+    assert asyncio.get_running_loop().time() - began < 10
+
+
+async def test_a_body_that_nobody_reads_does_not_count_as_a_slow_one() -> None:
+    async def work(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(9)
+
+    with pytest.raises(DeadlineExceeded):
+        await ask(bounded(work, deadline_s=0.1, upload_s=60), "GET", "/identities", StalledBody())

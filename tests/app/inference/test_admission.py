@@ -1,9 +1,10 @@
 import asyncio
+import math
 
 import pytest
 
 from app.errors import DeadlineExceeded, Overloaded
-from app.inference.admission import Admission
+from app.inference.admission import Admission, seconds_left
 
 pytestmark = pytest.mark.anyio
 
@@ -29,3 +30,16 @@ async def test_a_request_past_its_deadline_is_cancelled_and_frees_its_place() ->
             await asyncio.sleep(5)
     async with admission.admit():
         pass
+
+
+async def test_whatever_works_on_a_request_knows_how_much_time_is_left() -> None:
+    assert seconds_left() == math.inf
+    async with Admission(1, deadline_s=5).admit() as limit:
+        assert 4 < seconds_left() <= 5
+        limit.reschedule(asyncio.get_running_loop().time() + 100)
+        assert await asyncio.create_task(ask_elsewhere()) > 90
+    assert seconds_left() == math.inf
+
+
+async def ask_elsewhere() -> float:
+    return seconds_left()
