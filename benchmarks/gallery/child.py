@@ -96,15 +96,17 @@ def connect_bare_postgres(url: str) -> Search:
 
     from app.gallery.postgres.connections import EF_SEARCH
     from app.gallery.postgres.gallery import EXACT_LIMIT
-    from app.gallery.postgres.queries import INDEXED_DIMENSION
 
     connection = psycopg.connect(url, autocommit=True)
     register_vector(connection)
     connection.execute("SET hnsw.iterative_scan = strict_order")
     connection.execute(f"SET hnsw.ef_search = {EF_SEARCH}")
-    (size,) = connection.execute("SELECT count(*) FROM templates").fetchone() or (0,)
-    column = f"vector::vector({INDEXED_DIMENSION})" if size > EXACT_LIMIT else "vector"
-    condition = f"AND vector_dims(vector) = {INDEXED_DIMENSION}" if size > EXACT_LIMIT else ""
+    (size, dimension) = connection.execute("SELECT count(*), min(vector_dims(vector)) FROM templates").fetchone() or (
+        0,
+        0,
+    )
+    column = f"vector::vector({dimension})" if size > EXACT_LIMIT else "vector"
+    condition = f"AND vector_dims(vector) = {dimension}" if size > EXACT_LIMIT else ""
     query = f"""SELECT identity, template_id, {column} <#> %(probe)s AS distance FROM templates
     WHERE gallery = 'default' AND encoder_id = '{ENCODER_ID}' {condition} ORDER BY distance LIMIT {4 * TOP_K}"""
 

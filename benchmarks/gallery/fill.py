@@ -12,6 +12,7 @@ import psycopg
 from pgvector.psycopg import register_vector
 
 from app.gallery import open_gallery
+from app.gallery.postgres.queries import create_index, index_name
 from benchmarks.gallery.child import ENCODER_ID
 
 CREATED_AT: Final = "2026-01-01 00:00:00.000000"
@@ -50,10 +51,8 @@ def fill_postgres(url: str, folder: Path) -> dict[str, float]:
     vectors = np.load(folder / "templates.npy", mmap_mode="r")
     with psycopg.connect(url, autocommit=True) as connection:
         register_vector(connection)
-        (index,) = connection.execute(
-            "SELECT indexdef FROM pg_indexes WHERE indexname = 'templates_by_vector'"
-        ).fetchone() or ("",)
-        connection.execute("DROP INDEX templates_by_vector")
+        name = index_name(vectors.shape[1])
+        connection.execute(f"DROP INDEX IF EXISTS {name}".encode())
         with connection.cursor().copy("COPY identities FROM STDIN") as copy:
             for row in range(len(vectors)):
                 copy.write_row(("default", f"p{row}", "{}", CREATED_AT))
@@ -65,8 +64,8 @@ def fill_postgres(url: str, folder: Path) -> dict[str, float]:
         connection.execute("INSERT INTO holdings VALUES ('default', %s, 'drawn', %s)", (ENCODER_ID, len(vectors)))
         connection.execute("SET maintenance_work_mem = '1500MB'")
         start = time.perf_counter()
-        connection.execute(index.encode())
+        connection.execute(str(create_index(vectors.shape[1])).encode())
         build_seconds = time.perf_counter() - start
         connection.execute("VACUUM ANALYZE")
-        (size,) = connection.execute("SELECT pg_relation_size('templates_by_vector')").fetchone() or (0,)
+        (size,) = connection.execute("SELECT pg_relation_size(%s::regclass)", (name,)).fetchone() or (0,)
     return {"index_built_s": build_seconds, "index_mib": size / 2**20}

@@ -4,7 +4,7 @@ Every key contains `gallery`, so the tables can be distributed by it. An advisor
 gallery; writers to different galleries do not wait for each other.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -51,6 +51,7 @@ T = TypeVar("T")
 EXACT_LIMIT: Final = 50_000  # templates in a gallery up to which a search compares all of them
 REWRITE: Final = text("UPDATE alembic_version SET version_num = version_num")  # writes a row, changes nothing
 MIGRATION_LOCK: Final = 7_270_727  # key of the advisory lock under which one service migrates and others wait
+INDEX_LOCK: Final = 7_270_728  # under which one service creates an index
 KEPT_IN_LOG: Final = Erasure(
     False,
     "The tables hold nothing that was removed. PostgreSQL's write-ahead log, its archive and its replicas do, until "
@@ -68,6 +69,7 @@ class PostgresGallery:
     """Implements app.gallery.base.Gallery. Open it with `PostgresGallery.open(url)`."""
 
     def __init__(self, url: str, limits: GalleryLimits) -> None:
+        self._indexed: set[int] = set()  # dimensions that certainly have an index, or can have none
         searching = max(limits.connections // 2, 1)
         self._engine = open_engine(url, limits, max(limits.connections - searching, 1), vectors=True)
         # Connections of their own, so that writers waiting for a lock do not hold up searches. A search runs single
@@ -121,6 +123,7 @@ class PostgresGallery:
         return (await self.enroll_all((new,), if_exists))[0]
 
     async def enroll_all(self, new: Sequence[NewTemplate], if_exists: IfExists) -> tuple[Template, ...]:
+        await self._create_indexes({len(each.vector) for each in new})
         async with self._write(new[0].gallery) as connection:
             result = await connection.run_sync(writes.enroll, new, if_exists)
             if result.replaced:
@@ -154,7 +157,7 @@ class PostgresGallery:
             if {row.encoder_id for row in counts} != {encoder_id}:
                 raise EncoderMismatch(gallery)
             size = sum(row.templates for row in counts)
-            use_index = size > EXACT_LIMIT and len(vector) == queries.INDEXED_DIMENSION
+            use_index = size > EXACT_LIMIT and len(vector) <= queries.MAX_INDEXED_DIMENSION
             parameters = {"gallery": gallery, "encoder": encoder_id, "probe": vector}
             nearest = await _find_nearest(connection, parameters, top_k, size, use_index)
             candidates = await _add_rejections(connection, parameters, nearest)
@@ -240,6 +243,7 @@ class PostgresGallery:
 
     async def import_records(self, records: Sequence[TemplateRecord]) -> int:
         galleries = sorted({record.gallery for record in records})  # locked in one order, to prevent deadlocks
+        await self._create_indexes({len(record.vector) for record in records})
         async with transaction(self._engine) as connection:
             for gallery in galleries:
                 await connection.execute(queries.lock(gallery))
@@ -256,6 +260,19 @@ class PostgresGallery:
             for gallery in sorted({record.gallery for record in records}):
                 await connection.execute(queries.lock(gallery))
             return await connection.run_sync(rejections.import_rejections, records)
+
+    async def _create_indexes(self, dimensions: Set[int]) -> None:
+        """Creates the indexes of these dimensions that do not exist yet.
+
+        In a transaction before that of the write: creating one waits for every other writer to the table.
+        """
+        for dimension in sorted(dimensions - self._indexed):
+            if dimension <= queries.MAX_INDEXED_DIMENSION:
+                async with transaction(self._engine) as connection:
+                    if await connection.scalar(select(func.to_regclass(queries.index_name(dimension)))) is None:
+                        await connection.execute(select(func.pg_advisory_xact_lock(INDEX_LOCK)))
+                        await connection.execute(queries.create_index(dimension))
+            self._indexed.add(dimension)
 
     async def _delete(self, gallery: str, identity: str | None, template_id: str | None) -> DeletionReceipt:
         async with self._write(gallery) as connection:
@@ -279,7 +296,7 @@ async def _find_nearest(
     connection: AsyncConnection, parameters: Mapping[str, Any], top_k: int, size: int, use_index: bool
 ) -> tuple[Candidate, ...]:
     limit = 4 * top_k
-    query = queries.search_query(use_index)
+    query = queries.search_query(len(parameters["probe"]) if use_index else None)
     while True:
         rows = (await connection.execute(query, {**parameters, "limit": limit})).all()
         candidates = best_identities(map(_candidate, rows), top_k)

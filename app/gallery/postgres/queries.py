@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
+    DDL,
     ColumnElement,
     Connection,
     Float,
@@ -23,7 +24,7 @@ from app.gallery.base import NewTemplate
 from app.gallery.sql.tables import PgVector, identities, rejections, template_counts, templates
 from app.gallery.sql.text import unreadable_rows
 
-INDEXED_DIMENSION: Final = 256  # the dimension that the index covers; other vectors are always compared one by one
+MAX_INDEXED_DIMENSION: Final = 2000  # pgvector's limit; longer vectors are always compared one by one
 
 # The database's clock, so that all services agree on what has expired. The columns hold UTC without a time zone.
 NOW: Final[ColumnElement[datetime]] = literal_column("(now() AT TIME ZONE 'UTC')")
@@ -46,18 +47,18 @@ COUNTS: Final = select(
 
 
 @cache
-def search_query(use_index: bool) -> Select[Any]:
+def search_query(indexed_dimension: int | None) -> Select[Any]:
     """Returns the templates nearest to :probe, as rows of identity, template id and negative cosine.
 
-    `use_index` searches the index instead of all templates.
+    With `indexed_dimension`, the length of :probe, it searches the index of this dimension; with None, all templates.
     """
     # Cached: building it takes SQLAlchemy as long as PostgreSQL takes to search a small gallery.
-    negative_cosine = _negative_cosine(INDEXED_DIMENSION if use_index else None)
+    negative_cosine = _negative_cosine(indexed_dimension)
     # The encoder again: another process may have replaced the gallery since its encoder was checked.
     here = (templates.c.gallery == bindparam("gallery")) & (templates.c.encoder_id == bindparam("encoder"))
     query = select(templates.c.identity, templates.c.template_id, negative_cosine).where(here, NOT_EXPIRED)
-    if use_index:  # the condition of the partial index
-        query = query.where(func.vector_dims(templates.c.vector) == literal_column(str(INDEXED_DIMENSION)))
+    if indexed_dimension is not None:  # the condition of the partial index
+        query = query.where(func.vector_dims(templates.c.vector) == literal_column(str(indexed_dimension)))
     return query.order_by(negative_cosine).limit(bindparam("limit", type_=Integer()))
 
 
@@ -81,6 +82,20 @@ def _negative_cosine(dimension: int | None) -> ColumnElement[float]:
     # <#> is minus the inner product: for unit vectors, minus the cosine.
     vector = cast(templates.c.vector, PgVector(dimension))
     return vector.op("<#>", return_type=Float())(bindparam("probe", type_=PgVector()))
+
+
+def index_name(dimension: int) -> str:
+    """The name of the index of vectors with this many numbers."""
+    return f"templates_by_vector_{dimension}"
+
+
+def create_index(dimension: int) -> DDL:
+    """Creates the index of a dimension, unless there is one. Waits for other writers, and other writers for it."""
+    return DDL(
+        f"CREATE INDEX IF NOT EXISTS {index_name(dimension)} ON templates "
+        f"USING hnsw ((vector::vector({dimension})) vector_ip_ops) "
+        f"WITH (m = 24, ef_construction = 200) WHERE vector_dims(vector) = {dimension}"
+    )
 
 
 def lock(gallery: str) -> Select[Any]:

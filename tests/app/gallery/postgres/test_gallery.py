@@ -2,24 +2,26 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
 from app.errors import EncoderMismatch
 from app.gallery import open_gallery
-from app.gallery.base import GalleryError, IfExists, NewTemplate
+from app.gallery.base import GalleryError, IfExists, NewTemplate, Template, TemplateRecord
 from app.gallery.postgres import gallery as postgres_gallery
 from app.gallery.postgres.gallery import PostgresGallery
-from app.gallery.postgres.queries import INDEXED_DIMENSION, search_query
+from app.gallery.postgres.queries import index_name, search_query
 from tests.support.galleries import ENCODER, new_template, unit_vector
 
 pytestmark = pytest.mark.anyio
+DIMENSION = 256
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def indexed_template(identity: str, seed: int, gallery: str = "default") -> NewTemplate:
-    """A template with a vector of the dimension that the index covers."""
-    return replace(new_template(identity, seed, gallery), vector=unit_vector(seed, INDEXED_DIMENSION))
+def indexed_template(identity: str, seed: int, gallery: str = "default", dimension: int = DIMENSION) -> NewTemplate:
+    return replace(new_template(identity, seed, gallery), vector=unit_vector(seed, dimension))
 
 
 async def test_an_index_search_returns_only_the_searched_gallery(
@@ -30,30 +32,76 @@ async def test_an_index_search_returns_only_the_searched_gallery(
         await gallery.enroll(indexed_template(f"p{seed}", seed), IfExists.REJECT)
     for seed in range(12):
         await gallery.enroll(indexed_template(f"q{seed}", 1000 + seed, "few"), IfExists.REJECT)
-    exact = {seed: await gallery.search("few", unit_vector(seed, INDEXED_DIMENSION), ENCODER, 3) for seed in range(5)}
+    exact = {seed: await gallery.search("few", unit_vector(seed, DIMENSION), ENCODER, 3) for seed in range(5)}
     monkeypatch.setattr(postgres_gallery, "EXACT_LIMIT", 10)
     for seed, expected in exact.items():
         # Most of the nearest vectors in the index belong to the other gallery.
-        found = await gallery.search("few", unit_vector(seed, INDEXED_DIMENSION), ENCODER, 3)
+        found = await gallery.search("few", unit_vector(seed, DIMENSION), ENCODER, 3)
         assert [each.identity for each in found.candidates] == [each.identity for each in expected.candidates]
         assert found.size == 12
-    found = await gallery.search("default", unit_vector(7, INDEXED_DIMENSION), ENCODER, 1)
+    found = await gallery.search("default", unit_vector(7, DIMENSION), ENCODER, 1)
     assert found.candidates[0].identity == "p7"
     await gallery.close()
 
 
-async def test_the_search_query_uses_the_vector_index(postgres_url: str) -> None:
-    gallery = await PostgresGallery.open(postgres_url)
-    await gallery.enroll(indexed_template("ada", 1), IfExists.REJECT)
-    query = search_query(use_index=True, one_identity=False)
+async def plan(gallery: PostgresGallery, dimension: int, *settings: str) -> str:
+    """How PostgreSQL would search the default gallery, in words."""
+    query = search_query(dimension, one_identity=False)
     async with gallery._engine.connect() as connection:
-        await connection.exec_driver_sql("SET enable_seqscan = off")
-        await connection.exec_driver_sql("SET enable_sort = off")
-        probe = unit_vector(1, INDEXED_DIMENSION)
-        parameters = {"gallery": "default", "encoder": ENCODER, "probe": probe, "limit": 5}
-        plan = await connection.exec_driver_sql(f"EXPLAIN {query.compile(dialect=connection.dialect)}", parameters)
-        assert "templates_by_vector" in "\n".join(line for (line,) in plan)
+        for setting in settings:
+            await connection.exec_driver_sql(f"SET {setting}")
+        parameters = {"gallery": "default", "encoder": ENCODER, "probe": unit_vector(1, dimension), "limit": 5}
+        lines = await connection.exec_driver_sql(f"EXPLAIN {query.compile(dialect=connection.dialect)}", parameters)
+        return "\n".join(line for (line,) in lines)
+
+
+@pytest.mark.parametrize("dimension", [128, 256, 512])
+async def test_the_search_query_uses_the_index_of_its_dimension(postgres_url: str, dimension: int) -> None:
+    gallery = await PostgresGallery.open(postgres_url)
+    await gallery.enroll(indexed_template("ada", 1, dimension=dimension), IfExists.REJECT)
+    words = await plan(gallery, dimension, "enable_seqscan = off", "enable_sort = off")
+    assert f"Index Scan using {index_name(dimension)} on" in words
     await gallery.close()
+
+
+async def test_a_large_gallery_of_128_numbers_is_searched_by_its_index_without_being_told(postgres_url: str) -> None:
+    gallery = await PostgresGallery.open(postgres_url)
+    records = [
+        TemplateRecord("default", f"p{n}", {}, NOW, Template(f"t{n}", ENCODER, "mtcnn", 0.5, NOW), unit_vector(n, 128))
+        for n in range(3_000)
+    ]
+    assert await gallery.import_records(records) == 3_000
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute("ANALYZE templates")
+    assert f"Index Scan using {index_name(128)} on" in await plan(gallery, 128)
+    await gallery.close()
+
+
+async def test_vectors_too_long_for_an_index_are_stored_and_found(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_gallery, "EXACT_LIMIT", 0)
+    gallery = await PostgresGallery.open(postgres_url)
+    await gallery.enroll(indexed_template("ada", 1, dimension=2001), IfExists.REJECT)
+    found = await gallery.search("default", unit_vector(1, 2001), ENCODER, 1)
+    assert found.candidates[0].identity == "ada"
+    await gallery.close()
+
+
+async def test_services_that_meet_a_dimension_at_once_make_one_index(postgres_url: str) -> None:
+    services = [await PostgresGallery.open(postgres_url) for _ in range(3)]
+    await asyncio.gather(
+        *(
+            service.enroll(indexed_template(f"{place} {number}", number, f"g{place}", 64), IfExists.REJECT)
+            for place, service in enumerate(services)
+            for number in range(4)
+        )
+    )
+    with psycopg.connect(postgres_url) as admin:
+        found = admin.execute("SELECT count(*) FROM pg_indexes WHERE indexname = %s", (index_name(64),)).fetchone()
+    assert found == (1,)
+    for service in services:
+        await service.close()
 
 
 async def test_every_change_keeps_the_template_counts_correct(postgres_url: str) -> None:

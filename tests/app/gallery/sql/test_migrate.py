@@ -1,5 +1,6 @@
 import re
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -9,9 +10,11 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, inspect, text
 
+from app.gallery import open_gallery
 from app.gallery.base import GalleryError, IfExists
+from app.gallery.export_import import find_integrity_errors
 from app.gallery.postgres.gallery import PostgresGallery
-from app.gallery.postgres.queries import INDEXED_DIMENSION
+from app.gallery.postgres.queries import index_name
 from app.gallery.rejection import NewRejection
 from app.gallery.sql import migrate
 from app.gallery.sql.tables import metadata, template_counts
@@ -74,6 +77,7 @@ async def test_postgresql_tables_of_revision_0003_get_the_new_columns(postgres_u
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         admin.execute("DROP TABLE rejections")
         admin.execute("ALTER TABLE templates DROP COLUMN expires_at, DROP COLUMN consent_ref")
+        admin.execute("ALTER INDEX templates_by_vector_256 RENAME TO templates_by_vector")
         admin.execute("UPDATE alembic_version SET version_num = '0003'")
     gallery = await PostgresGallery.open(postgres_url)
     (template,) = (await gallery.get_identity("default", "ada")).templates
@@ -81,29 +85,37 @@ async def test_postgresql_tables_of_revision_0003_get_the_new_columns(postgres_u
     await gallery.close()
 
 
-async def test_revision_0005_indexes_vectors_of_256_numbers_instead_of_128_and_can_be_undone(
+async def test_a_gallery_of_128_numbers_that_lost_its_index_gets_it_back_and_this_can_be_undone(
     postgres_url: str,
 ) -> None:
     gallery = await PostgresGallery.open(postgres_url)
-    await gallery.enroll(new_template("ada", 1), IfExists.REJECT)
-    assert indexed_dimension(postgres_url) == INDEXED_DIMENSION == 256
+    for number, dimension in enumerate((128, 256)):
+        new = replace(new_template(f"p{number}", 1, f"g{number}"), vector=unit_vector(number, dimension))
+        await gallery.enroll(new, IfExists.REJECT)
+    async with gallery._engine.begin() as connection:
+        await connection.run_sync(downgrade, "0005")
+    assert indexed_dimensions(postgres_url) == {"templates_by_vector": 256}
     async with gallery._engine.begin() as connection:
         await connection.run_sync(downgrade, "0004")
-    assert indexed_dimension(postgres_url) == 128
+    assert indexed_dimensions(postgres_url) == {"templates_by_vector": 128}
     await gallery.close()
     gallery = await PostgresGallery.open(postgres_url)
-    assert indexed_dimension(postgres_url) == 256
-    assert (await gallery.search("default", unit_vector(1), ENCODER, 1)).candidates[0].identity == "ada"
+    assert indexed_dimensions(postgres_url) == {index_name(128): 128, index_name(256): 256}
+    for number, dimension in enumerate((128, 256)):
+        found = await gallery.search(f"g{number}", unit_vector(number, dimension), ENCODER, 1)
+        assert found.candidates[0].identity == f"p{number}"
     await gallery.close()
 
 
-def indexed_dimension(url: str) -> int:
-    """The length of the vectors that PostgreSQL's index covers, as its definition says in both places."""
+def indexed_dimensions(url: str) -> dict[str, int]:
+    """The lengths of the vectors that PostgreSQL's indexes cover, as each definition says in both places."""
     with psycopg.connect(url) as connection:
-        found = connection.execute("SELECT indexdef FROM pg_indexes WHERE indexname = 'templates_by_vector'")
-        ((definition,),) = found.fetchall()
-    (dimension,) = set(re.findall(r"(?:vector\(|= )(\d+)\)", definition))
-    return int(dimension)
+        found = connection.execute("SELECT indexname, indexdef FROM pg_indexes WHERE indexdef LIKE '%hnsw%'").fetchall()
+    dimensions = {}
+    for name, definition in found:
+        (dimension,) = set(re.findall(r"(?:vector\(|= )(\d+)\)", definition))
+        dimensions[name] = int(dimension)
+    return dimensions
 
 
 def downgrade(connection: Connection, revision: str) -> None:
@@ -157,3 +169,90 @@ async def test_a_gallery_of_revision_0002_is_migrated_with_its_templates(tmp_pat
     await gallery.enroll(new_template("ada", 2), IfExists.ADD)
     assert (await gallery.delete_identity("default", "ada")).template_ids[0] == "t1"
     await gallery.close()
+
+
+NFC, NFD = "Jos\u00e9", "Jose\u0301"
+OLD_NAMES = {  # by gallery: what an old version stored, and what becomes of it
+    "default": {NFC: NFC, f" {NFC}": f"{NFC} (2)", NFD: f"{NFC} (3)", "Ada": "Ada", "Zoe\u0308": "Zo\u00eb"},
+    "other": {NFD: NFC, "a" * 198 + "e\u0301": "a" * 198 + "\u00e9", "..": ".."},
+    "long": {"a" * 199 + "\u00e9": "a" * 199 + "\u00e9", "a" * 199 + "e\u0301": "a" * 196 + " (2)"},
+}
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+async def test_names_of_older_versions_become_nfc_and_nobody_is_lost_or_taken_for_another(
+    store: str, request: pytest.FixtureRequest, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "gallery.db"
+    url = f"sqlite:///{path}" if store == "sqlite" else str(request.getfixturevalue("postgres_url"))
+    gallery = await open_gallery(url)
+    number, vectors = 0, {}
+    for name, people in OLD_NAMES.items():
+        for old, new in people.items():
+            number += 1
+            enrolled = new_template(f"n{number}", number, name, metadata={"was": old})
+            template = await gallery.enroll(enrolled, IfExists.REJECT)
+            await gallery.enroll(new_template(f"n{number}", 100 + number, name), IfExists.ADD)
+            vectors[name, new] = (number, template.template_id, old)
+            store_raw_name(url, name, f"n{number}", old)
+    await gallery.close()
+    execute(url, "UPDATE alembic_version SET version_num = '0008'")
+
+    gallery = await open_gallery(url)
+    for (name, new), (seed, template_id, old) in vectors.items():
+        person = await gallery.get_identity(name, new)
+        assert person.metadata == {"was": old}
+        assert len(person.templates) == 2
+        found = (await gallery.search(name, unit_vector(seed), ENCODER, 1)).candidates[0]
+        assert (found.identity, found.template_id) == (new, template_id)
+    for name, people in OLD_NAMES.items():
+        assert len((await gallery.list_identities(name, None, 99)).identities) == len(people)
+    problems = await find_integrity_errors(gallery)
+    assert len(problems) == 1
+    assert "relative path" in problems[0]
+    await gallery.close()
+    (record,) = [each for each in caplog.records if each.message == "names normalized"]
+    assert record.__dict__["renamed"] == 6
+    apart = {vectors[name, new][1] for name, new in vectors if "(" in new}
+    assert len(record.__dict__["kept_apart_with_templates"]) == len(apart) == 3
+    assert "Jos" not in str(record.__dict__)
+
+
+async def test_a_name_that_is_not_utf_8_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "gallery.db"
+    gallery = await SqliteGallery.open(path)
+    await gallery.enroll(new_template("ada", 1), IfExists.REJECT)
+    await gallery.close()
+    raw = sqlite3.connect(path)
+    for table in ("identities", "templates"):
+        raw.execute(f"UPDATE {table} SET identity = CAST(x'65cc81ff' AS TEXT)")
+    raw.execute("UPDATE alembic_version SET version_num = '0008'")
+    raw.commit()
+    raw.close()
+    gallery = await SqliteGallery.open(path)
+    assert len((await gallery.list_identities("default", None, 9)).identities) == 1
+    assert (await gallery.search("default", unit_vector(1), ENCODER, 1)).size == 1
+    await gallery.close()
+
+
+def store_raw_name(url: str, gallery: str, name: str, old: str) -> None:
+    """Renames somebody as a version without the rule on names could."""
+    here = "WHERE gallery = ? AND identity = ?"
+    execute(
+        url,
+        f"INSERT INTO identities SELECT gallery, ?, metadata, created_at FROM identities {here}",
+        old, gallery, name,
+    )  # fmt: skip
+    execute(url, f"UPDATE templates SET identity = ? {here}", old, gallery, name)
+    execute(url, "DELETE FROM identities WHERE gallery = ? AND identity = ?", gallery, name)
+
+
+def execute(url: str, statement: str, *values: str) -> None:
+    if url.startswith("sqlite"):
+        raw = sqlite3.connect(url.removeprefix("sqlite:///"))
+        with raw:
+            raw.execute(statement, values)
+        raw.close()
+        return
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement.replace("?", "%s").encode(), values)
