@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export UV_SYSTEM_CERTS ?= 1
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
-.PHONY: serve test test-avx2 check docs bench bench-gallery trust openapi data clean image-check
+.PHONY: serve test test-avx2 check docs bench bench-gallery trust openapi data clean image-check replicas-check
 
 serve: $(VENV)/.serve ## install what serving needs and start the service
 	$(BIN)/facetwin serve $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
@@ -44,6 +44,9 @@ data: $(VENV)/.dev ## download LFW to data/ (180 MB, checked by hash)
 
 image-check: ## build the image and send it requests, with or without a container engine
 	sh scripts/image-check.sh
+
+replicas-check: $(VENV)/.dev ## run docker-compose.yml's replicas without an engine, and kill one of them under load
+	sh scripts/replicas-check.sh
 
 clean: ## remove the environments and all build products; keeps data/, where the gallery is
 	rm -rf $(VENV) .venv-peers build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

@@ -8,8 +8,8 @@ set -eu
 PORT=${PORT:-8123}
 work=$(mktemp -d)
 trap 'cleanup' EXIT
-base=docker.io/library/python:3.11.13-slim-bookworm
-buildah="buildah --storage-driver vfs"
+. scripts/standin-images.sh
+buildah="buildah --storage-driver $STORAGE_DRIVER"
 
 cleanup() {
     [ -z "${server:-}" ] || kill "$server" 2>/dev/null || true
@@ -19,7 +19,7 @@ cleanup() {
 }
 
 if [ -z "${PHOTO1:-}" ]; then
-    data=$(python3 -c 'from training.data.lfw import find_data_folder; print(find_data_folder())')
+    data=$(python3 -c 'from training.data.sets.lfw import find_data_folder; print(find_data_folder())')
     tar -C "$work" -xf "$data/lfw/lfw.tar" lfw/Aaron_Peirsol
     PHOTO1=$work/lfw/Aaron_Peirsol/Aaron_Peirsol_0001.jpg
     PHOTO2=$work/lfw/Aaron_Peirsol/Aaron_Peirsol_0002.jpg
@@ -30,18 +30,10 @@ if docker info >/dev/null 2>&1; then
     docker run -i --rm facetwin sh -s <scripts/check-inside-image.sh
     started=$(docker run -d --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges:true -e FACETWIN_ALLOW_ANONYMOUS=true -p "127.0.0.1:$PORT:8000" facetwin)
 else
-    echo "No container engine is running. Building with buildah on a substitute for $base."
-    command -v buildah podman debootstrap >/dev/null || { echo "Missing tools. Run: apt-get install buildah podman debootstrap" >&2; exit 1; }
-    if ! podman --storage-driver vfs image exists "$base"; then
-        debootstrap --variant=minbase --include=python3,python3-venv,python3-pip,ca-certificates bookworm "$work/root" >/dev/null
-        ln -s /usr/bin/python3 "$work/root/usr/local/bin/python3"
-        ln -s /usr/bin/python3 "$work/root/usr/local/bin/python"
-        cp -L /etc/ssl/certs/ca-certificates.crt "$work/root/etc/ssl/certs/ca-certificates.crt"
-        tar -C "$work/root" -c . | podman --storage-driver vfs import - "$base"
-    fi
-    # PyPI instead of PyTorch's own index, which may be out of reach here.
-    $buildah bud --isolation chroot --network host --pull-never -v /etc/ssl/certs:/etc/ssl/certs:ro \
-        --build-arg TORCH_INDEX_URL= -t facetwin .
+    echo "No container engine is running. Building with buildah on a stand-in for the image of Python."
+    need podman buildah debootstrap
+    standin_python
+    build_image facetwin
     container=$($buildah from --pull-never facetwin)
     $buildah run --isolation chroot "$container" -- sh -s <scripts/check-inside-image.sh
     $buildah run --isolation chroot "$container" -- env FACETWIN_HOST=127.0.0.1 FACETWIN_PORT="$PORT" facetwin serve >"$work/log" 2>&1 &

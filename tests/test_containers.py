@@ -1,5 +1,6 @@
 """The container files, as far as they can be checked without an engine."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 from app.api.routes import PHOTOS
 from app.body_limits import BodyLimits
 from app.settings import Settings
+from scripts.replicas.compose import read_compose, replica_health_check, service_options
 
 ROOT = Path(__file__).parents[1]
 DEFAULTS = {name: field.default for name, field in Settings.model_fields.items()}
@@ -59,6 +61,35 @@ def test_the_balancer_logs_no_path(nginx: str) -> None:
     assert directive(nginx, "error_log").split()[1] == "emerg"  # milder messages quote the request
 
 
+def test_the_balancer_says_whose_request_it_is_and_the_replicas_believe_nobody_else(
+    nginx: str, compose: dict[str, Any]
+) -> None:
+    # Set, not appended: what the client says of itself is dropped.
+    assert "proxy_set_header X-Forwarded-For $remote_addr;" in nginx
+    trusted = {name for name, each in compose["services"].items() if "FACETWIN_TRUSTED_PROXIES" in str(each)}
+    assert trusted == {"replica"}
+    assert not compose["services"]["replica"]["ports"]
+
+
+def test_the_balancer_answers_for_a_lost_replica_with_a_problem_document(nginx: str) -> None:
+    found = re.search(r"return 502 '(.*)';", nginx)
+    assert found is not None
+    problem = json.loads(found[1])
+    assert {"type", "title", "status", "detail", "code", "request_id"} == set(problem)
+    assert "default_type application/problem+json;" in nginx
+
+
+def test_the_replicas_check_knows_every_option_of_the_compose_file() -> None:
+    read = read_compose({"POSTGRES_PASSWORD": "secret"})
+    assert read["services"]["replica"]["environment"]["FACETWIN_GALLERY_URL"].endswith(":secret@postgres/facetwin")
+    for name in ("postgres", "replica", "balancer"):
+        options = service_options(read["services"][name])
+        assert {"--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges=true"} <= set(options)
+    with pytest.raises(ValueError, match="privileged"):
+        service_options({"privileged": True})
+    assert replica_health_check()[0] == "python3"
+
+
 def test_the_balancer_resolves_the_replicas_again(nginx: str, compose: dict[str, Any]) -> None:
     assert "resolve" in directive(nginx, "server replica:8000").split()
     assert quantity(directive(nginx, "resolver").split("valid=")[1].split()[0]) <= 30
@@ -71,7 +102,8 @@ def test_the_balancer_resolves_the_replicas_again(nginx: str, compose: dict[str,
 def test_the_balancer_waits_longer_than_the_service_takes(nginx: str, compose: dict[str, Any]) -> None:
     assert quantity(directive(nginx, "proxy_read_timeout")) > DEFAULTS["deadline_s"]
     for name in ("facetwin", "replica"):
-        assert quantity(compose["services"][name]["stop_grace_period"]) > DEFAULTS["deadline_s"] + 1
+        longest = DEFAULTS["upload_s"] + DEFAULTS["deadline_s"] + 1
+        assert quantity(compose["services"][name]["stop_grace_period"]) > longest
 
 
 def test_postgresql_is_ready_only_when_it_answers_over_tcp(compose: dict[str, Any]) -> None:
@@ -84,20 +116,19 @@ def test_every_container_is_confined(compose: dict[str, Any]) -> None:
     for name, service in compose["services"].items():
         assert "no-new-privileges:true" in service["security_opt"], name
         assert service["restart"] == "unless-stopped", name
-        if name != "postgres":
-            assert service["read_only"] is True, name
-            assert service["cap_drop"] == ["ALL"], name
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
         for port in service.get("ports", []):
             assert port.startswith("127.0.0.1:"), name
 
 
-def test_every_image_has_a_full_version(compose: dict[str, Any]) -> None:
+def test_every_image_has_a_full_version_and_a_digest(compose: dict[str, Any]) -> None:
     built = {service["image"] for service in compose["services"].values() if "build" in service}
     images = {service["image"] for service in compose["services"].values()} - built
     images.add(re.findall(r"^ARG PYTHON_IMAGE=(\S+)", dockerfile(), re.MULTILINE)[0])
     assert len(images) == 3
     for image in images:
-        assert re.search(r":\d+\.\d+\.\d+", image), image
+        assert re.search(r":\d+\.\d+\.\d+[a-z0-9-]*@sha256:[0-9a-f]{64}$", image), image
 
 
 def dockerfile() -> str:

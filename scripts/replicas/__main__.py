@@ -1,4 +1,4 @@
-"""Starts PostgreSQL, the replicas and nginx as docker-compose.yml says, sends requests through nginx, kills one replica.
+"""Starts PostgreSQL, replicas and nginx as docker-compose.yml says, sends requests through nginx, kills one replica.
 
 Run by scripts/replicas-check.sh, which builds the images. Prints what the clients saw. Ends with 1 if an acknowledged
 enrollment is lost or doubled, if an answer was not a documented one, or if the killed replica does not come back.
@@ -26,8 +26,16 @@ START_S: Final = 300.0
 CLIENTS: Final = 4
 # What a client may see while a replica dies, besides 200 and 201: README, section Deploy.
 DOCUMENTED: Final = frozenset(
-    {"200", "201", "429 overloaded", "502 replica_lost", "503 gallery_unavailable", "503 not_ready", "504 deadline_exceeded"}
-)  # fmt: skip
+    {
+        "200",
+        "201",
+        "429 overloaded",
+        "502 replica_lost",
+        "503 gallery_unavailable",
+        "503 not_ready",
+        "504 deadline_exceeded",
+    }
+)
 
 
 def main() -> int:
@@ -126,8 +134,9 @@ def _report(ledger: Ledger, stored: Mapping[str, set[str]], back_s: float | None
     doubled = [name for name, templates in stored.items() if len(templates) > 1]
     unexpected = sorted(each for each in ledger.answers if each.split(" ", 1)[1] not in DOCUMENTED)
     print(f"{len(ledger.acknowledged)} enrollments acknowledged; lost: {len(lost)}; doubled: {len(doubled)}")
-    print(f"answers that are not documented: {', '.join(unexpected) or 'none'}; slowest answer {ledger.slowest_s:.1f} s")
-    print("the killed replica did not come back" if back_s is None else f"the killed replica served again by {back_s:.0f} s")
+    print(f"answers that are not documented: {', '.join(unexpected) or 'none'}")
+    print(f"slowest answer: {ledger.slowest_s:.1f} s")
+    print("the killed replica " + ("did not come back" if back_s is None else f"served again by {back_s:.0f} s"))
     return int(bool(lost or doubled or unexpected or ledger.broken or back_s is None or not ledger.acknowledged))
 
 

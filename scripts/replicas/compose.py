@@ -16,10 +16,26 @@ HEALTHCHECK: Final = re.compile(r"^HEALTHCHECK .*?CMD (\[.*\])$", re.MULTILINE)
 # Options of a service that this translates. Another one is an error: it would not be tested.
 KNOWN: Final = frozenset(
     {
-        "build", "cap_add", "cap_drop", "configs", "depends_on", "deploy", "environment", "healthcheck", "image",
-        "ports", "profiles", "read_only", "restart", "security_opt", "shm_size", "stop_grace_period", "tmpfs", "volumes",
+        "build",
+        "cap_add",
+        "cap_drop",
+        "configs",
+        "depends_on",
+        "deploy",
+        "environment",
+        "healthcheck",
+        "image",
+        "ports",
+        "profiles",
+        "read_only",
+        "restart",
+        "security_opt",
+        "shm_size",
+        "stop_grace_period",
+        "tmpfs",
+        "volumes",
     }
-)  # fmt: skip
+)
 
 
 def read_compose(variables: Mapping[str, str]) -> dict[str, Any]:

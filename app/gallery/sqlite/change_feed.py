@@ -25,9 +25,12 @@ BATCH_SIZE: Final = 10_000  # rows fetched together
 Origin = tuple[str, str, str]  # gallery, encoder id, detector: shared by all templates that have the same
 
 SELECT_ALL: Final = "SELECT number, gallery, encoder_id, detector, vector, expires_at FROM templates ORDER BY number"
-SELECT_CHANGES: Final = """
-SELECT seq, changes.number AS changed, templates.number, gallery, encoder_id, detector, vector, expires_at
-FROM changes LEFT JOIN templates ON templates.number = changes.number WHERE seq > ? ORDER BY seq"""
+SELECT_ADDED: Final = """
+SELECT templates.number, gallery, encoder_id, detector, vector, expires_at
+FROM changes JOIN templates ON templates.number = changes.number WHERE seq > ? AND seq <= ? ORDER BY seq"""
+SELECT_REMOVED: Final = """
+SELECT changes.number FROM changes LEFT JOIN templates ON templates.number = changes.number
+WHERE seq > ? AND seq <= ? AND templates.number IS NULL"""
 SELECT_NAMES: Final = """
 SELECT number, CAST(identity AS BLOB), template_id FROM json_each(?) JOIN templates ON number = value"""
 SELECT_IDENTITY: Final = """
@@ -169,11 +172,15 @@ class ChangeFeed:
         self._seq = newest
 
     def _apply_changes(self) -> None:
-        rows = self._connection.exec_driver_sql(SELECT_CHANGES, (self._seq,)).all()
-        self._remove({row.changed for row in rows if row.number is None})
-        self._add([row[2:] for row in rows if row.number is not None])
-        if rows:
-            self._seq = rows[-1].seq
+        newest = self._connection.scalar(select(func.max(changes.c.seq))) or self._seq
+        # A search waits for this, and a deletion may remove hundreds of thousands: so without SQLAlchemy's rows.
+        cursor = self._connection.connection.cursor()
+        removed = cursor.execute(SELECT_REMOVED, (self._seq, newest)).fetchall()
+        cursor.close()
+        self._remove(number for (number,) in removed)
+        # What is removed from now on has a later sequence number.
+        self._add(self._connection.exec_driver_sql(SELECT_ADDED, (self._seq, newest)).all())
+        self._seq = newest
 
     def _add(self, rows: Sequence[Sequence[Any]]) -> None:
         """Adds rows of number, gallery, encoder id, detector, vector and expiry. Known or expired ones are skipped."""

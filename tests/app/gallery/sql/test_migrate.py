@@ -196,7 +196,7 @@ async def test_names_of_older_versions_become_nfc_and_nobody_is_lost_or_taken_fo
             vectors[name, new] = (number, template.template_id, old)
             store_raw_name(url, name, f"n{number}", old)
     await gallery.close()
-    execute(url, "UPDATE alembic_version SET version_num = '0008'")
+    execute(url, "UPDATE alembic_version SET version_num = '0007'")
 
     gallery = await open_gallery(url)
     for (name, new), (seed, template_id, old) in vectors.items():
@@ -226,7 +226,7 @@ async def test_a_name_that_is_not_utf_8_stays_as_it_is(tmp_path: Path) -> None:
     raw = sqlite3.connect(path)
     for table in ("identities", "templates"):
         raw.execute(f"UPDATE {table} SET identity = CAST(x'65cc81ff' AS TEXT)")
-    raw.execute("UPDATE alembic_version SET version_num = '0008'")
+    raw.execute("UPDATE alembic_version SET version_num = '0007'")
     raw.commit()
     raw.close()
     gallery = await SqliteGallery.open(path)

@@ -28,6 +28,7 @@ STEPS = (
     "INSERT INTO identities (gallery, identity, metadata, created_at) "
     "SELECT gallery, :new, metadata, created_at FROM identities WHERE gallery = :gallery AND identity = :old",
     "UPDATE templates SET identity = :new WHERE gallery = :gallery AND identity = :old",
+    "UPDATE rejections SET identity = :new WHERE gallery = :gallery AND identity = :old",
     "DELETE FROM identities WHERE gallery = :gallery AND identity = :old",
 )
 EXISTS = "SELECT count(*) FROM identities WHERE gallery = :gallery AND identity = :name"

@@ -1,0 +1,1 @@
+"""Checks of the containers, and what they share."""
