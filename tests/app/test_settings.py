@@ -47,6 +47,8 @@ def test_an_engine_that_is_not_installed_is_refused_with_the_command_to_install_
         ("gallery_url", "mysql://x/y", "must be sqlite:///PATH or postgresql"),
         ("host", "0.0.0.0", "FACETWIN_API_KEYS"),
         ("host", "example.org", "FACETWIN_API_KEYS"),
+        ("trusted_proxies", "10.0.0.1/8", "bits of the host"),
+        ("trusted_proxies", "proxy.example.com", "an address or a network"),
         ("max_image_pixels", 10**9, "max_image_pixels"),
         ("allowed_hosts", "faces.example.com:8000", "without a scheme, a port"),
         ("allowed_hosts", "http://faces.example.com", "without a scheme, a port"),
