@@ -78,7 +78,8 @@ async def measure(url: str, probes: NDArray[np.float32], seconds: float) -> tupl
     from app.gallery import open_gallery
 
     gallery = await open_gallery(url)
-    before, during = [], []
+    before: list[float] = []
+    during: list[float] = []
     turn = 0
 
     async def search(times: list[float]) -> None:

@@ -91,7 +91,7 @@ def index_name(dimension: int) -> str:
 
 def create_index(dimension: int) -> DDL:
     """Creates the index of a dimension, unless there is one. Waits for other writers, and other writers for it."""
-    return DDL(
+    return DDL(  # type: ignore[no-untyped-call]
         f"CREATE INDEX IF NOT EXISTS {index_name(dimension)} ON templates "
         f"USING hnsw ((vector::vector({dimension})) vector_ip_ops) "
         f"WITH (m = 24, ef_construction = 200) WHERE vector_dims(vector) = {dimension}"

@@ -51,7 +51,8 @@ def test_without_keys_each_address_has_its_own_limit(tmp_path: Path) -> None:
 
     def ask_from(host: str) -> int:
         client = TestClient(app, "http://127.0.0.1:8000", client=(host, 5))
-        return client.get("/identities").status_code
+        status: int = client.get("/identities").status_code
+        return status
 
     with TestClient(app):
         assert [ask_from("192.0.2.1") for _ in range(3)] == [200, 200, 429]
