@@ -19,6 +19,7 @@ from app.api.access import AccessMiddleware, Keys
 from app.api.docs import install_docs, openapi_schema
 from app.api.middleware import ClientDisconnectMiddleware, RequestLogMiddleware
 from app.api.origins import OriginMiddleware
+from app.api.page import install_page
 from app.api.prefix import PrefixMiddleware
 from app.api.problems import install_problem_handlers
 from app.api.rate_limits import RateLimitMiddleware, RateLimits
@@ -178,6 +179,8 @@ def create_app(settings: Settings | None = None, components: ComponentFactory = 
     for router in (*routes.ROUTERS, *((routes.meta.metrics_router,) if settings.metrics else ())):
         app.include_router(router)
     install_problem_handlers(app)
+    if settings.page:
+        install_page(app)
     if settings.docs:
         install_docs(app)
     capacity = settings.threads_or_default + settings.max_waiting

@@ -78,6 +78,7 @@ class Settings(BaseSettings):
         description="Requests that each key, or each address without keys, may send to each process, as "
         "`600/minute; 20/second`. Default: any.",
     )
+    page: bool = Field(True, description="Serve the web page at /.")
     docs: bool = Field(True, description="Serve /docs and /openapi.json.")
     metrics: bool = Field(True, description="Serve /metrics.")
     max_image_bytes: int = Field(ImageLimits.max_bytes, ge=1024, description="Largest photo, in bytes.")

@@ -65,7 +65,7 @@ class PhotoReader:
         """`template` (5, 2): positions of MTCNN's landmarks in crops of `size` pixels; it is adapted to the detector.
         `min_pixels`: see `decode_scaled`. `decode`: what decodes photos, in this process or another."""
         self.detector = detector
-        self._template = adapt_template(detector.reference_landmarks, template)
+        self.template = adapt_template(detector.reference_landmarks, template)
         self._size, self._limits, self._min_pixels, self._decode = size, limits, min_pixels, decode
 
     def read(self, data: bytes, selection: FaceSelection) -> AlignedFace:
@@ -115,11 +115,11 @@ class PhotoReader:
 
     def _align(self, detection: "_Detection", face: Face) -> Pixels:
         photo = detection.photo
-        if photo.scale > 1 and downscaling_factor(face.landmarks, self._template) < 1:
+        if photo.scale > 1 and downscaling_factor(face.landmarks, self.template) < 1:
             # The face is small in the reduced photo: its crop needs the full resolution.
             full = detection.full_resolution
             photo, face = full, face.scaled(photo.scale / full.scale)
-        return align(photo.pixels, face.landmarks, self._template, self._size)
+        return align(photo.pixels, face.landmarks, self.template, self._size)
 
 
 @dataclass(frozen=True)

@@ -52,10 +52,11 @@ class FaceService:
         self._metadata, self._hardware = metadata, hardware
 
     def model_card(self) -> dict[str, Any]:
-        """The bundle's metadata, the name of the detector that serves, and the hardware."""
+        """The bundle's metadata, the name of the detector that serves, where its landmarks lie in crops, the hardware."""
         return {
             **asdict(self._metadata),
             "serving_detector": self.reader.detector.name,
+            "serving_template": self.reader.template.tolist(),
             "serving_on": asdict(self._hardware),
         }
 
