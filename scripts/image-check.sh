@@ -45,6 +45,7 @@ for _ in $(seq 120); do
     sleep 1
 done
 curl -fsS "http://127.0.0.1:$PORT/readyz" >/dev/null || { cat "$work/log" 2>/dev/null; exit 1; }
+curl -fsS "http://127.0.0.1:$PORT/" | grep -q page/main.js
 curl -fsS -F "image1=@$PHOTO1" -F "image2=@$PHOTO2" "http://127.0.0.1:$PORT/verify"
 echo
 curl -fsS -F "identity=ada" -F "image=@$PHOTO1" "http://127.0.0.1:$PORT/enroll" >/dev/null

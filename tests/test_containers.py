@@ -173,6 +173,7 @@ def test_the_image_check_accepts_a_right_image(tmp_path: Path) -> None:
         ({"src": ""}, "sources"),
         ({"python3": "exit 0"}, "training code"),
         ({"python3": "exit 1"}, "cannot be imported"),
+        ({"python3": 'case "$2" in *training* | *page*) exit 1;; esac'}, "the page is missing"),
         ({"gcc": ""}, "gcc"),
         ({"uv": ""}, "uv"),
     ],

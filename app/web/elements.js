@@ -46,7 +46,7 @@ export function table(caption, head, rows) {
   );
   return element(
     "div",
-    { class: "table-frame", tabindex: "0", role: "region", "aria-label": caption },
+    { class: "table-frame", tabindex: "0", role: "region", "aria-label": `Table: ${caption}` },
     element(
       "table",
       {},

@@ -27,11 +27,12 @@ const ADVICE = {
   gallery_unavailable: ["The gallery cannot be used at present", "Try again in some seconds."],
   malformed_request: ["The service could not read this", "Correct what it names and try again."],
 };
-const OTHER = ["Something went wrong", "Try again. If it happens again, tell the operator the request id."];
+const REFUSED = ["The service could not do this", "Change what it names and try again."];
+const FAILED = ["Something went wrong", "Try again. If it happens again, tell the operator the request id."];
 
 /** Returns the panel of a Problem. `retry` and `actions` become buttons. */
 export function problemPanel(problem, { retry = null, actions = [], about = null } = {}) {
-  const [title, advice] = ADVICE[problem.code] ?? OTHER;
+  const [title, advice] = ADVICE[problem.code] ?? (problem.status < 500 ? REFUSED : FAILED);
   const all = [...actions, retry && button("Try again", retry)].filter(Boolean);
   return element(
     "div",

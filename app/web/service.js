@@ -51,7 +51,7 @@ export class Service {
   async offers(method, path, name) {
     this.described ??= this.call("GET", "openapi.json").catch(() => null);
     const description = await this.described;
-    const operation = description?.paths?.[path]?.[method];
+    const operation = (description?.paths?.[path] ?? description?.paths?.[`/v1${path}`])?.[method];
     if (!operation) return false;
     if ((operation.parameters ?? []).some((each) => each.name === name)) return true;
     const body = operation.requestBody?.content?.["multipart/form-data"]?.schema;

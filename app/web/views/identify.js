@@ -91,7 +91,7 @@ export class IdentifyView {
       label: each.identity ?? (people.length > 1 ? `${index + 1}` : null),
     }));
     const names = people.map((each) => each.identity).filter(Boolean);
-    const unseen = answer.faces ? 0 : people[0].face.faces_in_photo - 1;
+    const unseen = answer.faces?.length ? 0 : people[0].face.faces_in_photo - 1;
     const summary = names.length ? names.join(", ") : people.length > 1 ? "Nobody who is enrolled" : decisionWords(people[0]);
     this.photo.mark(marks, people.length === 1 ? "One face searched" : `${people.length} faces searched`);
     this.result.replaceChildren(
@@ -131,7 +131,7 @@ export class IdentifyView {
 
 /** Returns what was decided about each face: `faces=all` answers a list, an older service one face. */
 function peopleOf(answer) {
-  if (!answer.faces) return [answer];
+  if (!answer.faces?.length) return [answer];
   return answer.faces.map((each) => ({ ...answer, warnings: [], ...each, face: each.face ?? each }));
 }
 

@@ -78,7 +78,8 @@ export class PeopleView {
     this.total.textContent = `${count(people)} ${people === 1 ? "person" : "people"}, ${count(summary?.templates ?? 0)} ${summary?.templates === 1 ? "photo" : "photos"}`;
     this.next = next;
     if (identities.length === 0) return this.showNobody();
-    const rows = identities.map((each) => personRow(each, this.actions()));
+    const opened = new Set([...this.list.querySelectorAll("details[open]")].map((each) => each.dataset.identity));
+    const rows = identities.map((each) => personRow(each, this.actions(), opened.has(each.identity)));
     this.list.replaceChildren(
       element("ul", { class: "card people" }, ...rows),
       this.pages(),

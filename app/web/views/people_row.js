@@ -5,7 +5,7 @@ import { formatDay, formatMoment } from "../dates.js";
 import { count, percent } from "../rates.js";
 
 /** Returns the list item of an identity. `actions` are rename(person), merge(person), erase(person, template?). */
-export function personRow(person, actions) {
+export function personRow(person, actions, open = false) {
   const { identity, templates, metadata } = person;
   const photos = `${count(templates.length)} ${templates.length === 1 ? "photo" : "photos"}`;
   const latest = templates.at(-1);
@@ -20,7 +20,7 @@ export function personRow(person, actions) {
     { class: "person-item" },
     element(
       "details",
-      {},
+      { open, "data-identity": identity },
       element(
         "summary",
         { class: "person-summary" },
