@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI
-from fastapi.responses import FileResponse
+from fastapi import FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
 
 from app.api.paths import PAGE_FOLDER
@@ -18,7 +17,7 @@ def install_page(app: FastAPI) -> None:
 
     @app.head("/", include_in_schema=False)
     @app.get("/", include_in_schema=False)
-    async def page() -> FileResponse:
-        return FileResponse(WEB / "index.html")
+    async def page(request: Request) -> Response:
+        return await files.get_response("index.html", request.scope)
 
     app.mount(PAGE_FOLDER.rstrip("/"), files, name="page")

@@ -52,7 +52,7 @@ class FaceService:
         self._metadata, self._hardware = metadata, hardware
 
     def model_card(self) -> dict[str, Any]:
-        """The bundle's metadata, the name of the detector that serves, where its landmarks lie in crops, the hardware."""
+        """The bundle's metadata, the serving detector's name, where its landmarks lie in crops, and the hardware."""
         return {
             **asdict(self._metadata),
             "serving_detector": self.reader.detector.name,

@@ -36,16 +36,16 @@ export function ofMany(rate, things, verb, verbPlural) {
 
 export function percent(rate) {
   const share = Number((rate * 100).toPrecision(2));
-  if (share >= 10) return `${(rate * 100).toFixed(1)} %`;
-  if (share === 0 || share >= 1) return `${share.toFixed(1)} %`;
+  if (share >= 10) return `${(rate * 100).toFixed(1)}\u00a0%`;
+  if (share === 0 || share >= 1) return `${share.toFixed(1)}\u00a0%`;
   const digits = Math.min(1 - Math.floor(Math.log10(share)), 8); // two that count
-  return `${share.toFixed(digits)} %`;
+  return `${share.toFixed(digits)}\u00a0%`;
 }
 
 /** Returns a probability so that it never claims certainty. */
 export function likelihood(probability) {
-  if (probability > 0.999) return "over 99.9 %";
-  if (probability < 0.001) return "under 0.1 %";
+  if (probability > 0.999) return "over 99.9\u00a0%";
+  if (probability < 0.001) return "under 0.1\u00a0%";
   return percent(probability);
 }
 

@@ -18,7 +18,7 @@ def test_the_slider_shows_the_rates_of_every_operating_point(page: Page, service
     page.keyboard.press("Home")
     expect(page.locator(".threshold")).to_have_text(f"{points[0]['threshold']:.3f}")
     expect(page.locator(".tile-value").first).to_have_text("7.9 %")
-    expect(slider).to_have_attribute("aria-valuetext", "threshold 0.165: 1 in 13 strangers pass, 1.1 % are missed")
+    expect(slider).to_have_attribute("aria-valuetext", "threshold 0.165: 1 in 13 strangers pass, 1.1\xa0% are missed")
 
 
 def test_the_groups_and_the_card_are_shown(page: Page, service: Server) -> None:

@@ -117,7 +117,7 @@ def test_a_person_is_renamed_merged_and_erased_with_a_receipt(
     page.get_by_role("button", name="Erase Aaron?P#1").click()
     page.get_by_role("button", name="Erase for good").click()
     expect(page.locator(".receipt")).to_contain_text("1 template deleted from the gallery default")
-    expect(page.locator(".receipt")).to_contain_text("Nothing of it is left in the database’s files.")
+    expect(page.locator(".receipt")).to_contain_text("Nothing of it is left in the database")
     expect(page.get_by_role("heading", name="Nobody is enrolled here yet")).to_be_visible()
     assert service.http.get("/identities").json()["identities"] == []
 
