@@ -23,11 +23,8 @@ def test_axe_finds_no_fault_in_any_view(
     browser: Browser, service: Server, photos: dict[str, bytes], scheme: str, size: tuple[int, int]
 ) -> None:
     service.post("/enroll", {"image": photos["colin"]}, identity="colin", if_exists="replace")
-    options: Any = {
-        "color_scheme": scheme,
-        "viewport": {"width": size[0], "height": size[1]},
-        "reduced_motion": "reduce",
-    }
+    viewport = {"width": size[0], "height": size[1]}
+    options: Any = {"color_scheme": scheme, "viewport": viewport, "reduced_motion": "reduce"}
     with watched_page(browser, f"{service.url}/", **options) as page:
         for view in VIEWS:
             page.get_by_role("navigation", name="Views").get_by_role("link", name=view).click()
