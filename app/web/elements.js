@@ -57,6 +57,11 @@ export function table(caption, head, rows) {
   );
 }
 
+/** Returns the title of a view, which gets the focus when the view opens, and its first sentences. */
+export function heading(title, lead) {
+  return element("div", {}, element("h1", { tabindex: "-1" }, title), element("p", { class: "lead" }, lead));
+}
+
 export function busy(words) {
   return element("p", { class: "busy" }, words);
 }

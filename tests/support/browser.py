@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, expect, sync_playwright
 
 # The first has no windows at all, starts fastest, and is the smallest to install.
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -85,4 +85,4 @@ def choose(page: Page, label: str, content: bytes, name: str = "photo.jpg") -> N
     """Chooses a file with the button of the photo field with this label."""
     with page.expect_file_chooser() as chooser:
         page.get_by_role("region", name=label).get_by_role("button", name="Choose").click()
-    chooser.value.set_files([{"name": name, "mimeType": "image/jpeg", "buffer": content}])
+    chooser.value.set_files(FilePayload(name=name, mimeType="image/jpeg", buffer=content))

@@ -1,7 +1,7 @@
 /** Compare: do two photos show the same person? */
 
 import { gauge } from "../charts/gauge.js";
-import { button, details, element, field, busy } from "../elements.js";
+import { busy, button, details, element, field, heading } from "../elements.js";
 import { faceFacts, facesInWords, qualityWords } from "../faces.js";
 import { PhotoField } from "../photos/photo_field.js";
 import { noticeList, problemPanel } from "../problems.js";
@@ -27,16 +27,7 @@ export class CompareView {
     this.element = element(
       "div",
       { class: "view" },
-      element(
-        "div",
-        {},
-        element("h1", { tabindex: "-1" }, "Do two photos show the same person?"),
-        element(
-          "p",
-          { class: "lead" },
-          "Put in two photos. The answer says how similar the faces are, and how often an answer like it is wrong.",
-        ),
-      ),
+      heading("Do two photos show the same person?", "Put in two photos. The answer says how similar the faces are, and how often an answer like it is wrong."),
       element("div", { class: "columns photos" }, ...this.fields.map((each) => each.element)),
       this.tools,
       this.result,

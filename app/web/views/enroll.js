@@ -1,6 +1,6 @@
 /** Enroll: remember a person by one photo. */
 
-import { button, busy, details, element, field } from "../elements.js";
+import { busy, button, details, element, field, heading } from "../elements.js";
 import { faceFacts, facesInWords, qualityWords } from "../faces.js";
 import { PhotoField } from "../photos/photo_field.js";
 import { noticeList, problemPanel } from "../problems.js";
@@ -50,12 +50,7 @@ export class EnrollView {
     this.element = element(
       "div",
       { class: "view" },
-      element(
-        "div",
-        {},
-        element("h1", { tabindex: "-1" }, "Remember a person"),
-        element("p", { class: "lead" }, "One good photo is enough: the face upright, sharp and well lit. More photos of the same person help."),
-      ),
+      heading("Remember a person", "One good photo is enough: the face upright, sharp and well lit. More photos of the same person help."),
       element("div", { class: "columns" }, this.photo.element, element("div", { class: "card" }, this.form)),
     );
   }

@@ -1,7 +1,7 @@
 /** Identify: which enrolled people does a photo show? */
 
 import { similarityBar } from "../charts/gauge.js";
-import { busy, details, element, field } from "../elements.js";
+import { busy, details, element, field, heading } from "../elements.js";
 import { faceFacts, qualityWords } from "../faces.js";
 import { GalleryChoice } from "../galleries.js";
 import { PhotoField } from "../photos/photo_field.js";
@@ -21,12 +21,7 @@ export class IdentifyView {
     this.element = element(
       "div",
       { class: "view" },
-      element(
-        "div",
-        {},
-        element("h1", { tabindex: "-1" }, "Who is on the photo?"),
-        element("p", { class: "lead" }, "The faces on the photo are compared with everybody in a gallery. Somebody who is not enrolled should stay unknown."),
-      ),
+      heading("Who is on the photo?", "The faces on the photo are compared with everybody in a gallery. Somebody who is not enrolled should stay unknown."),
       element(
         "div",
         { class: "columns" },

@@ -1,7 +1,7 @@
 /** Model: which errors it makes, how often, and where to set the threshold. */
 
 import { DetChart } from "../charts/det_chart.js";
-import { busy, element, field, table } from "../elements.js";
+import { busy, element, field, heading, table } from "../elements.js";
 import { oneIn, ofMany, percent, pointAtFmr } from "../rates.js";
 import { cardFacts, degradedTable, groupBars, lfwTable } from "./model_tables.js";
 
@@ -16,16 +16,7 @@ export class ModelView {
     this.element = element(
       "div",
       { class: "view" },
-      element(
-        "div",
-        {},
-        element("h1", { tabindex: "-1" }, "How often is it wrong?"),
-        element(
-          "p",
-          { class: "lead" },
-          "A threshold decides which similarity is enough. A higher one lets fewer strangers pass, and misses the same person more often.",
-        ),
-      ),
+      heading("How often is it wrong?", "A threshold decides which similarity is enough. A higher one lets fewer strangers pass, and misses the same person more often."),
       this.content,
     );
   }

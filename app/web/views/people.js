@@ -1,6 +1,6 @@
 /** People: who is enrolled, with which photos; rename, merge, erase. */
 
-import { busy, button, element, field } from "../elements.js";
+import { busy, button, element, field, heading } from "../elements.js";
 import { formatMoment } from "../dates.js";
 import { GalleryChoice } from "../galleries.js";
 import { confirmErasure, eraseReceipt, mergePerson, renamePerson } from "./people_changes.js";
@@ -25,12 +25,7 @@ export class PeopleView {
     this.element = element(
       "div",
       { class: "view" },
-      element(
-        "div",
-        {},
-        element("h1", { tabindex: "-1" }, "People"),
-        element("p", { class: "lead" }, "Everybody who is enrolled. Photos are not stored, so only their dates are shown. What you erase here is erased for good."),
-      ),
+      heading("People", "Everybody who is enrolled. Photos are not stored, so only their dates are shown. What you erase here is erased for good."),
       element("div", { class: "row people-tools" }, field("Gallery", this.gallery.element), this.filterField, this.total),
       this.receipt,
       this.list,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from tests.support.browser import choose, watched_page
 from tests.support.server import Server
@@ -68,7 +68,7 @@ def test_everything_can_be_done_with_the_keyboard(page: Page, service: Server, p
         with page.expect_file_chooser() as chooser:
             press_until_focused(page, "Choose the first photo" if name == "aaron" else "Choose the second photo")
             page.keyboard.press("Enter")
-        chooser.value.set_files([{"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": photos[name]}])
+        chooser.value.set_files(FilePayload(name="photo.jpg", mimeType="image/jpeg", buffer=photos[name]))
     expect(page.get_by_role("heading", name="The same person")).to_be_visible()
 
     page.keyboard.press("Home")

@@ -144,7 +144,7 @@ def test_everybody_on_a_photo_is_shown_where_the_service_identifies_everybody(
     sent: list[bytes] = []
 
     def describe(route: Route) -> None:
-        schema = {"properties": {"faces": {}}}
+        schema: Any = {"properties": {"faces": {}}}
         body = {"requestBody": {"content": {"multipart/form-data": {"schema": schema}}}}
         route.fulfill(json={"paths": {"/identify": {"post": body}}})
 
