@@ -49,8 +49,8 @@ replicas-check: $(VENV)/.dev ## run docker-compose.yml's replicas without an eng
 	sh scripts/replicas-check.sh
 
 clean: ## remove the environments and all build products; keeps data/, where the gallery is
-	rm -rf $(VENV) .venv-peers build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
-	find app model training tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf $(VENV) .venv-peers build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info clients/python/build clients/python/src/*.egg-info
+	find app model training tests benchmarks clients -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
@@ -60,11 +60,11 @@ $(BIN)/uv:
 	@echo "Installing into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
-$(VENV)/.serve: pyproject.toml constraints.txt | $(BIN)/uv
+$(VENV)/.serve: pyproject.toml clients/python/pyproject.toml constraints.txt | $(BIN)/uv
 	@$(INSTALL) --editable .
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/uv
+$(VENV)/.dev: pyproject.toml clients/python/pyproject.toml constraints.txt | $(BIN)/uv
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.serve
 
