@@ -1,7 +1,6 @@
 """Enrolls the photos of a folder or archive through a running service. An interrupted run can be resumed."""
 
 import json
-import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,13 +10,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from app.client import ApiError, Facetwin
+from facetwin_client import ApiError, Facetwin, Retries
+
 from app.names import InvalidName, clean_identity
 from app.photo_files import ARCHIVE_ERRORS, BulkEnrollmentError, PhotoFile, printable
 
-MAX_ATTEMPTS: Final = 8  # per photo, while the service is overloaded or its gallery cannot be used
+# For the service's client: a photo is sent so often while the service is overloaded or its gallery cannot be used.
+PATIENCE: Final = Retries(attempts=8, longest_wait_s=60.0, statuses=frozenset({429, 503, 504}))
 MAX_FAILURES: Final = 10  # photos in a row for which the service failed; then the service is at fault, and the run ends
-TRY_AGAIN: Final = (429, 503, 504)
 # Statuses that are about one photo or name: it is rejected and the run continues. Others end the run.
 PHOTO_PROBLEMS: Final = (400, 413, 415, 422)
 REPORT_START: Final = b'{"photo": '
@@ -139,24 +139,19 @@ def _duplicate(outcome: Outcome, earlier: Outcome) -> Outcome:
 def _enroll(service: Facetwin, outcome: Outcome, content: bytes, options: dict[str, Any]) -> Outcome:
     # The key depends only on gallery, person and photo, so a resumed run enrolls nobody twice.
     key = sha256(f"{options['gallery']}/{outcome.identity}/{outcome.digest}".encode()).hexdigest()
-    for attempts_left in reversed(range(MAX_ATTEMPTS)):
-        try:
-            answer = service.enroll(outcome.identity, content, key=key, **options)
-        except ApiError as error:
-            if error.status in TRY_AGAIN and error.code != "not_ready" and attempts_left:
-                time.sleep(error.retry_after or 1.0)
-                continue
-            if error.code == "idempotency_key_reused":  # an earlier run enrolled it with other options
-                return replace(outcome, status=Status.DONE)
-            if error.status >= 500 or error.status == 408:  # 408: the photo did not arrive in time
-                failed = replace(outcome, status=Status.FAILED, detail=str(error))
-                raise ServiceFailed(failed, error) from error
-            if error.status not in PHOTO_PROBLEMS:
-                raise
-            return replace(outcome, status=Status.REJECTED, detail=str(error))
-        warnings = tuple(f"{each['code']}: {each['message']}" for each in answer["warnings"])
-        return replace(outcome, template_id=answer["template_id"], warnings=warnings)
-    raise AssertionError("the last attempt returns or raises")
+    try:
+        answer = service.enroll(outcome.identity, content, key=key, **options)
+    except ApiError as error:
+        if error.code == "idempotency_key_reused":  # an earlier run enrolled it with other options
+            return replace(outcome, status=Status.DONE)
+        if error.status >= 500 or error.status == 408:  # 408: the photo did not arrive in time
+            failed = replace(outcome, status=Status.FAILED, detail=str(error))
+            raise ServiceFailed(failed, error) from error
+        if error.status not in PHOTO_PROBLEMS:
+            raise
+        return replace(outcome, status=Status.REJECTED, detail=str(error))
+    warnings = tuple(f"{each.code}: {each.message}" for each in answer.warnings)
+    return replace(outcome, template_id=answer.template_id, warnings=warnings)
 
 
 def _read_report(report: Path) -> list[Outcome]:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path("/")
+from app.control_groups import ROOT, control_groups
 
 
 def count_cores(root: Path = ROOT) -> int:
@@ -16,28 +16,13 @@ def count_cores(root: Path = ROOT) -> int:
 
 def _quotas(root: Path) -> Iterator[int]:
     """Whole cores, rounded up, that each control group around this process may use. `root` is the file system's."""
-    try:
-        groups = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in groups:
-        _, controllers, name = line.split(":", 2)
-        if controllers == "":  # version 2
-            folder, read = root / "sys/fs/cgroup", _read_v2
-        elif "cpu" in controllers.split(","):
-            folder, read = root / "sys/fs/cgroup/cpu", _read_v1
-        else:
+    for version, folder in control_groups("cpu", root):
+        try:
+            quota, period = (_read_v2 if version == 2 else _read_v1)(folder)
+        except (OSError, ValueError):  # no quota, or a container that does not show this folder
             continue
-        group = folder / name.lstrip("/")
-        for each in (group, *group.parents):  # a quota holds for all groups inside
-            if each != folder and folder not in each.parents:
-                break
-            try:
-                quota, period = read(each)
-            except (OSError, ValueError):  # no quota, or a container that does not show this folder
-                continue
-            if quota > 0 and period > 0:
-                yield math.ceil(quota / period)
+        if quota > 0 and period > 0:
+            yield math.ceil(quota / period)
 
 
 def _read_v2(folder: Path) -> tuple[int, int]:

@@ -20,8 +20,8 @@ from model.runtime.forms import Engine
 from model.runtime.onnx_runtime import is_installed
 
 PREFIX: Final = "FACETWIN_"
-# Variables with the same prefix that training and tests read.
-OTHER_VARIABLES: Final = {"FACETWIN_DATA", "FACETWIN_REQUIRE_DATA"}
+# Variables with the same prefix that training and tests read, and those of the client, which may run here, too.
+OTHER_VARIABLES: Final = {"FACETWIN_DATA", "FACETWIN_REQUIRE_DATA", "FACETWIN_URL", "FACETWIN_API_KEY"}
 
 
 class Settings(BaseSettings):
@@ -227,3 +227,16 @@ def load_settings(**overrides: Any) -> Settings:
     if unknown:
         raise ValueError(f"Unknown setting {', '.join(unknown)}. Known settings: {', '.join(sorted(known))}")
     return Settings(**overrides)
+
+
+def unused_client_key(settings: Settings) -> str | None:
+    """Says that the client's key is set and the service has no keys; None if that is not so.
+
+    Whoever means FACETWIN_API_KEYS would otherwise believe that the service asks for a key.
+    """
+    if not os.environ.get("FACETWIN_API_KEY") or settings.api_keys:
+        return None
+    return (
+        "FACETWIN_API_KEY is the key that clients send. This service asks for none: everybody who reaches it may call. "
+        "Set FACETWIN_API_KEYS to have it ask."
+    )

@@ -4,24 +4,34 @@ from typing import Final
 
 import typer
 
-from app.cli import client_commands, gallery_commands
+from app.cli.client import enroll_all, faces, galleries, people
+from app.cli.doctor.command import doctor
+from app.cli.gallery_commands import gallery_cli
+from app.cli.model_commands import model_cli
 from app.cli.serve import serve
 
 cli: Final = typer.Typer(
     no_args_is_help=True,
-    help="Start the face verification service, or send requests to a running one.",
+    help="Verify, enroll and identify faces. Commands ask a running service, or with --local one in this process.",
+    epilog="Status: 0 the same person, found, or done; 1 different, not found, or something is wrong; 2 an error.",
     pretty_exceptions_enable=False,
 )
-cli.command()(serve)
-cli.command()(client_commands.verify)
-cli.command()(client_commands.enroll)
-cli.command()(client_commands.enroll_all)
-cli.command()(client_commands.rename)
-cli.command()(client_commands.merge)
-cli.command()(client_commands.identify)
-cli.command("identities")(client_commands.list_identities)
-cli.command("delete")(client_commands.delete_identity)
-cli.add_typer(gallery_commands.gallery_cli, name="gallery")
+cli.command(epilog="Example: facetwin serve --port 8080")(serve)
+cli.command(epilog="Example: facetwin verify ada1.jpg ada2.jpg --target-fmr 0.00001")(faces.verify)
+cli.command(epilog="Example: facetwin enroll ada ada1.jpg --gallery staff")(faces.enroll)
+cli.command(epilog="Example: facetwin enroll-all PHOTOS --report report.ndjson")(enroll_all.enroll_all)
+cli.command(epilog="Example: facetwin identify unknown.jpg --json")(faces.identify)
+cli.add_typer(people.people_cli, name="people")
+gallery_cli.command("list", epilog="Example: facetwin gallery list")(galleries.list_galleries)
+gallery_cli.command("delete", epilog="Example: facetwin gallery delete visitors --yes")(galleries.delete_gallery)
+cli.add_typer(gallery_cli, name="gallery")
+cli.add_typer(model_cli, name="model")
+cli.command(epilog="Example: facetwin doctor")(doctor)
+# The names that these commands had before `people`.
+cli.command("identities", hidden=True, epilog="Example: facetwin identities")(people.list_names)
+cli.command("rename", hidden=True, epilog="Example: facetwin rename ada 'ada lovelace'")(people.rename)
+cli.command("merge", hidden=True, epilog="Example: facetwin merge 'a. lovelace' ada")(people.merge)
+cli.command("delete", hidden=True, epilog="Example: facetwin delete ada")(people.delete_person)
 
 
 def main() -> None:

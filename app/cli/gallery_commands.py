@@ -5,22 +5,24 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
 from app.cli.configuration import read_settings
-from app.cli.output import fail, fail_on
+from app.cli.output import NO, fail_on
 
 if TYPE_CHECKING:
     from app.gallery.base import DeletionReceipt, Gallery
     from app.gallery.export_import import ImportResult
 
 SHOWN_LINES: Final = 20  # of an import's refused lines
-gallery_cli: Final = typer.Typer(no_args_is_help=True, help="Export, import or check a gallery without a service.")
+gallery_cli: Final = typer.Typer(
+    no_args_is_help=True, help="List and delete galleries; export, import or check them without a service."
+)
 
 
-@gallery_cli.command("export")
+@gallery_cli.command("export", epilog="Example: facetwin gallery export > people.ndjson")
 def export_gallery(
     gallery: Annotated[str | None, typer.Option(help="Only this gallery; default: all.")] = None,
 ) -> None:
@@ -32,7 +34,7 @@ def export_gallery(
         asyncio.run(_export(gallery))
 
 
-@gallery_cli.command("import")
+@gallery_cli.command("import", epilog="Example: facetwin gallery import people.ndjson")
 def import_gallery(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Output of `facetwin gallery export`.")],
 ) -> None:
@@ -46,26 +48,26 @@ def import_gallery(
     typer.echo(f"{result.total:,} templates read, {result.new:,} of them new.")
     if result.refused:
         shown = [*result.refused[:SHOWN_LINES], f"{len(result.refused):,} lines were refused; the others were added."]
-        fail("\n".join(shown))
+        _end_with(shown)
 
 
-@gallery_cli.command("check")
+@gallery_cli.command("check", epilog="Example: facetwin gallery check")
 def check_gallery() -> None:
     """Read all of FACETWIN_GALLERY_URL and print a summary. Exits with status 1 if anything is wrong."""
     with _readable_errors():
         problems = asyncio.run(_check())
     if problems:
-        fail("\n".join(problems))
+        _end_with(problems)
 
 
-@gallery_cli.command("erase")
+@gallery_cli.command("erase", epilog="Example: facetwin gallery erase")
 def erase_remains() -> None:
     """Remove what deletions left in the files of FACETWIN_GALLERY_URL. PostgreSQL rewrites its tables for that."""
     with _readable_errors():
         typer.echo(asyncio.run(_erase()))
 
 
-@gallery_cli.command("purge")
+@gallery_cli.command("purge", epilog="Example: facetwin gallery purge --yes")
 def purge_expired(
     yes: Annotated[bool, typer.Option("--yes", help="Delete. Without it, only say what would be deleted.")] = False,
 ) -> None:
@@ -81,6 +83,11 @@ def purge_expired(
         typer.echo("No template has expired.")
     else:
         typer.echo(erasure if yes else "Nothing was deleted. Run it again with --yes to delete them.")
+
+
+def _end_with(problems: list[str]) -> NoReturn:
+    typer.secho("\n".join(problems), fg="red", err=True)
+    raise typer.Exit(NO)
 
 
 async def _purge(*, dry_run: bool) -> "tuple[tuple[DeletionReceipt, ...], str]":

@@ -29,9 +29,12 @@ def serve(
 ) -> None:
     """Run the service. All other settings are FACETWIN_* environment variables."""
     from app.cli.log_config import json_log_config
+    from app.settings import unused_client_key
 
     overrides = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = read_settings(**overrides)
+    if warning := unused_client_key(settings):
+        typer.secho(warning, fg="yellow", err=True)
     typer.echo(f"facetwin: http://{settings.host}:{settings.port} (API: /docs), bundle {settings.bundle}", err=True)
     options = {**server_options(settings), "log_config": json_log_config(settings.log_level)}
     if settings.workers == 1:

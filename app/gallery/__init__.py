@@ -1,9 +1,10 @@
 """Storage and search of templates."""
 
+import asyncio
 from pathlib import Path
 from typing import Final
 
-from app.gallery.base import Gallery, GalleryLimits
+from app.gallery.base import Gallery, GalleryLimits, StoreState
 
 SQLITE_PREFIX: Final = "sqlite:///"
 POSTGRES_PREFIX: Final = "postgresql://"
@@ -24,3 +25,15 @@ async def open_gallery(url: str, limits: GalleryLimits | None = None) -> Gallery
 
         return await PostgresGallery.open(url, limits)
     raise ValueError(f"Unknown kind of gallery: {url.split(':')[0]}. Use {SQLITE_PREFIX} or {POSTGRES_PREFIX}.")
+
+
+async def inspect_gallery(url: str, limits: GalleryLimits | None = None) -> StoreState:
+    """Looks at a store without creating or changing anything. Raises GalleryError if the service could not use it."""
+    limits = limits or GalleryLimits()
+    if url.startswith(SQLITE_PREFIX):
+        from app.gallery.sqlite.inspection import inspect_file
+
+        return await asyncio.to_thread(inspect_file, Path(url.removeprefix(SQLITE_PREFIX)), limits)
+    from app.gallery.postgres.inspection import inspect_server  # needs the extra `postgres`
+
+    return await inspect_server(url, limits)

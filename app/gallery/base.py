@@ -134,6 +134,22 @@ class GallerySummary:
     detectors: tuple[str, ...]
 
 
+class Schema(StrEnum):
+    """Which version of facetwin made a store's tables."""
+
+    ABSENT = "absent"  # nobody; the service will
+    OLDER = "older"  # the service will migrate them
+    CURRENT = "current"
+
+
+@dataclass(frozen=True)
+class StoreState:
+    """What a store is, without opening it as the service does."""
+
+    schema: Schema
+    galleries: tuple[GallerySummary, ...] = ()  # only of the current schema
+
+
 @dataclass(frozen=True)
 class Candidate:
     """An identity and its most similar template."""

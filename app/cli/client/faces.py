@@ -1,0 +1,112 @@
+"""`facetwin verify`, `enroll` and `identify`."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import uuid4
+
+import typer
+
+from app.cli.client.backend import open_service
+from app.cli.client.options import AsJson, IfExists, InGallery, Local, Name, Photo, Selection, Url
+from app.cli.client.words import describe_enrollment, describe_identification, describe_verification, print_answer
+from app.cli.output import NO, YES
+
+
+def verify(
+    first: Photo,
+    second: Photo,
+    target_fmr: Annotated[
+        float | None, typer.Option(help="Highest false match rate to accept; default: the model's.")
+    ] = None,
+    face_selection: Selection = "largest",
+    url: Url = None,
+    local: Local = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two photos: do they show the same person?
+
+    Status 0: the same person. 1: different people. 2: an error.
+    """
+    with open_service(url, local, as_json, needs_gallery=False) as service:
+        answer = service.verify(first, second, target_fmr=target_fmr, face_selection=face_selection)
+    print_answer(answer, as_json, describe_verification)
+    raise typer.Exit(YES if answer.verified else NO)
+
+
+def enroll(
+    identity: Name,
+    photo: Photo,
+    gallery: InGallery = "default",
+    if_exists: Annotated[
+        IfExists, typer.Option(help="If the person is enrolled: refuse, add this photo, or replace the others.")
+    ] = "reject",
+    metadata: Annotated[
+        str | None, typer.Option(help="Your data to store with the person: a JSON object.", show_default=False)
+    ] = None,
+    min_quality: Annotated[float, typer.Option(help="Refuse a photo of lower quality (0 to 1).")] = 0.0,
+    face_selection: Selection = "largest",
+    expires_at: Annotated[
+        datetime | None,
+        typer.Option(help="When the template expires, in UTC. From then on it is never matched.", show_default=False),
+    ] = None,
+    consent_ref: Annotated[
+        str | None, typer.Option(help="Where the person's consent is recorded.", show_default=False)
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(help="Any text: the command may be run again with it and enrolls once.", show_default=False),
+    ] = None,
+    url: Url = None,
+    local: Local = False,
+    as_json: AsJson = False,
+) -> None:
+    """Enroll a person from one photo."""
+    with open_service(url, local, as_json) as service:
+        answer = service.enroll(
+            identity,
+            photo,
+            gallery=gallery,
+            metadata=None if metadata is None else _parse_object(metadata),
+            if_exists=if_exists,
+            face_selection=face_selection,
+            min_quality=min_quality,
+            expires_at=expires_at and expires_at.replace(tzinfo=UTC),
+            consent_ref=consent_ref,
+            key=key or uuid4().hex,  # so that the client may send it again
+        )
+    print_answer(answer, as_json, describe_enrollment)
+
+
+def identify(
+    photo: Photo,
+    gallery: InGallery = "default",
+    top_k: Annotated[int, typer.Option(min=1, max=100, help="How many candidates to list.")] = 5,
+    target_fpir: Annotated[
+        float | None, typer.Option(help="Highest share of strangers to be taken for somebody; default 0.01.")
+    ] = None,
+    face_selection: Selection = "largest",
+    url: Url = None,
+    local: Local = False,
+    as_json: AsJson = False,
+) -> None:
+    """Search the gallery for the person in a photo.
+
+    Status 0: a match. 1: unknown or ambiguous. 2: an error.
+    """
+    with open_service(url, local, as_json) as service:
+        answer = service.identify(
+            photo, gallery=gallery, top_k=top_k, target_fpir=target_fpir, face_selection=face_selection
+        )
+    print_answer(answer, as_json, describe_identification)
+    raise typer.Exit(YES if answer.decision == "match" else NO)
+
+
+def _parse_object(text: str) -> dict[str, Any]:
+    try:
+        parsed = json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--metadata is not JSON: {error}") from error
+    if not isinstance(parsed, dict):
+        raise typer.BadParameter('--metadata must be a JSON object, as {"team": "engines"}')
+    return parsed
