@@ -10,10 +10,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from facetwin_client import ApiError, Facetwin, Retries
-
 from app.names import InvalidName, clean_identity
 from app.photo_files import ARCHIVE_ERRORS, BulkEnrollmentError, PhotoFile, printable
+from facetwin_client import ApiError, Facetwin, Retries
 
 # For the service's client: a photo is sent so often while the service is overloaded or its gallery cannot be used.
 PATIENCE: Final = Retries(attempts=8, longest_wait_s=60.0, statuses=frozenset({429, 503, 504}))

@@ -27,9 +27,8 @@ def open_service(
 
     With `as_json`, an error is one line of JSON on standard error: `code`, `detail`, `status`.
     """
-    from facetwin_client import ApiError, Facetwin, Retries
-
     from app.photo_files import BulkEnrollmentError
+    from facetwin_client import ApiError, Facetwin, Retries
 
     try:
         with ExitStack() as stack:

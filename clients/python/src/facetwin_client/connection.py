@@ -34,11 +34,12 @@ def httpx_options(url: str | None, api_key: str | None, timeout_s: float) -> dic
         base = httpx.URL(url)
     except httpx.InvalidURL as error:
         raise Unreachable(0, "unreachable", f"{url} is not a URL: {error}.") from error
-    if base.scheme not in ("http", "https") or not base.host:
+    if base.scheme not in ("http", "https") or not base.host or (base.port or 0) > 65535:
         raise Unreachable(0, "unreachable", f"{url} is not a URL. A URL looks like {DEFAULT_URL}.")
     headers = {"User-Agent": f"facetwin-client/{version('facetwin-client')}"}
     if key:
         headers["Authorization"] = f"Bearer {key}"
+        base = httpx.URL(shown(base))  # httpx would send a user name in it instead of the key
     timeout = httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
     return {"base_url": base, "headers": headers, "timeout": timeout}
 
