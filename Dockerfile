@@ -9,19 +9,21 @@ ARG EXTRA=
 ENV UV_SYSTEM_CERTS=1 UV_LINK_MODE=copy UV_NO_CACHE=1
 WORKDIR /src
 COPY pyproject.toml constraints.txt ./
-# torch comes first, from its own index; the second install then finds it present.
-RUN python3 -m venv --without-pip /opt/facetwin \
+# torch comes first, from its own index; the second install then finds it present. The client is our code: it comes below.
+RUN echo facetwin-client >/tmp/ours \
+ && python3 -m venv --without-pip /opt/facetwin \
  && python3 -m venv /opt/tools \
  && /opt/tools/bin/pip install --quiet --no-cache-dir --disable-pip-version-check uv==0.13.9 \
  && /opt/tools/bin/uv pip install --quiet --python /opt/facetwin/bin/python --constraint constraints.txt \
       ${TORCH_INDEX_URL:+--index-url ${TORCH_INDEX_URL}} torch torchvision \
  && /opt/tools/bin/uv pip install --quiet --python /opt/facetwin/bin/python --constraint constraints.txt \
-      ${EXTRA:+--extra ${EXTRA}} --requirements pyproject.toml
+      --excludes /tmp/ours ${EXTRA:+--extra ${EXTRA}} --requirements pyproject.toml
 
 FROM requirements AS code
 COPY model model
 COPY app app
-RUN /opt/tools/bin/uv pip install --quiet --python /opt/facetwin/bin/python --no-deps --target /opt/code .
+COPY clients/python clients/python
+RUN /opt/tools/bin/uv pip install --quiet --python /opt/facetwin/bin/python --no-deps --target /opt/code ./clients/python .
 
 FROM ${PYTHON_IMAGE}
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin facetwin \

@@ -143,6 +143,17 @@ def test_an_edit_of_the_code_installs_no_requirement_again() -> None:
     assert max(installed) < copied
 
 
+def test_the_image_has_the_client_from_this_repository() -> None:
+    text = dockerfile()
+    before, _, code = text.partition("COPY app")
+    assert "COPY clients" not in before
+    assert "echo facetwin-client >/tmp/ours" in before
+    assert "--excludes /tmp/ours" in before
+    assert "COPY clients/python clients/python" in code
+    assert "--no-deps --target /opt/code ./clients/python ." in code
+    assert "!clients/python" in (ROOT / ".dockerignore").read_text().splitlines()
+
+
 def test_uv_has_a_version_and_the_extra_of_the_replicas_exists(compose: dict[str, Any]) -> None:
     assert re.search(r"\buv==\d+\.\d+\.\d+", dockerfile())
     extra = compose["services"]["replica"]["build"]["args"]["EXTRA"]

@@ -19,6 +19,7 @@ PROCESS_BYTES: Final = 1200 * MIB  # of one service process with the bundle `dep
 DISK_LOW: Final = 1024 * MIB
 DISK_FULL: Final = 50 * MIB
 SPARE_FILES: Final = 128  # that a process opens besides connections
+ASK_S: Final = 5.0  # for the answer of a program that listens on our port
 
 
 def check_device(settings: Settings) -> Iterator[Finding]:
@@ -156,7 +157,7 @@ def _describe_used_port(settings: Settings, place: str, error: OSError) -> Itera
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
     try:
         with Facetwin(
-            f"http://{host}:{settings.port}{settings.root_path}", "", timeout_s=5, retries=NO_RETRIES
+            f"http://{host}:{settings.port}{settings.root_path}", "", timeout_s=ASK_S, retries=NO_RETRIES
         ) as other:
             health = other.get_health()
     except ApiError:

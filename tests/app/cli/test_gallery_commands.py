@@ -63,7 +63,7 @@ def test_a_missing_export_is_named(tmp_path: Path) -> None:
 def test_a_damaged_export_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     file = tmp_path / "export.ndjson"
     file.write_bytes(content)
-    assert message in invoke("import", file, exit_code=1)
+    assert message in invoke("import", file, exit_code=2)
 
 
 @pytest.mark.parametrize("command", [["export"], ["check"], ["import", __file__]])
@@ -73,7 +73,7 @@ def test_a_file_that_is_not_a_gallery_is_named(
     gallery = tmp_path / "my [1].db"
     gallery.write_bytes(b"this is not a database" * 100)
     monkeypatch.setenv("FACETWIN_GALLERY_URL", f"sqlite:///{gallery}")
-    output = invoke(*command, exit_code=1)
+    output = invoke(*command, exit_code=2)
     assert f"The gallery {gallery} cannot be opened" in output
     assert len(output.splitlines()) == 1
 
@@ -81,12 +81,12 @@ def test_a_file_that_is_not_a_gallery_is_named(
 def test_a_missing_extra_is_named_with_the_command_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.settings.find_spec", lambda name: None)
     monkeypatch.setenv("FACETWIN_GALLERY_URL", "postgresql://localhost/gallery")
-    assert "pip install 'facetwin[postgres]'" in invoke("check", exit_code=1)
+    assert "pip install 'facetwin[postgres]'" in invoke("check", exit_code=2)
 
 
 def test_an_unreachable_database_is_reported_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACETWIN_GALLERY_URL", "postgresql://ada:secret-word@127.0.0.1:9/gallery")
-    output = invoke("check", exit_code=1)
+    output = invoke("check", exit_code=2)
     assert "The PostgreSQL gallery cannot be opened" in output
     assert "secret-word" not in output
 

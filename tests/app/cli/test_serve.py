@@ -20,7 +20,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def fail_early() -> str:
     """Runs `facetwin serve` with settings that must be refused, and returns its output."""
     done = CliRunner().invoke(cli, ["serve"])
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "Traceback" not in done.output
     return done.output
 
@@ -31,7 +31,7 @@ def fail_to_start(script: str = "") -> str:
     done = subprocess.run(
         [sys.executable, "-c", code, "serve"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120
     )
-    assert done.returncode == 1, done.stdout
+    assert done.returncode == 2, done.stdout
     assert "Traceback" not in done.stdout
     return done.stdout
 
