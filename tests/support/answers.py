@@ -27,6 +27,21 @@ ENROLLMENT: dict[str, Any] = {
     "model": MODEL,
     "timings_ms": {},
 }
+CANDIDATE = {"identity": "ada", "similarity": 0.5, "template_id": "t", "above_threshold": True, "rejected": True}
+IDENTIFICATION: dict[str, Any] = {
+    "decision": "unknown",
+    "identity": None,
+    "candidates": [CANDIDATE],
+    "threshold": 0.4,
+    "expected_fpir": 0.01,
+    "target_met": True,
+    "gallery": "default",
+    "gallery_size": 1,
+    "face": None,
+    "warnings": [],
+    "model": MODEL,
+    "timings_ms": {},
+}
 RECEIPT = {
     "gallery": "default",
     "identities": ["ada"],

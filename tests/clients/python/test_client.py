@@ -28,7 +28,7 @@ from facetwin_client import (
     Unavailable,
     Unreachable,
 )
-from tests.support.answers import DETECTION, ENROLLMENT, RECEIPT, Handler, identity, problem
+from tests.support.answers import DETECTION, ENROLLMENT, IDENTIFICATION, RECEIPT, Handler, identity, problem
 
 Ask = Callable[..., Any]
 
@@ -99,6 +99,49 @@ def test_photos_and_options_are_sent_as_a_form(ask: Ask) -> None:
     assert 'name="min_quality"\r\n\r\n0.5' in body
     assert 'name="gallery"' not in body  # None leaves the choice to the service
     assert body.count("photo") >= 1
+
+
+def test_several_photos_are_one_enrollment(ask: Ask) -> None:
+    templates = [{"template_id": name, "face": ENROLLMENT["face"]} for name in ("t", "u")]
+    handle, asked = answering(httpx.Response(201, json={**ENROLLMENT, "templates": templates}))
+    answer = ask(handle)("enroll", "ada", [b"first", b"second"])
+    assert [each.template_id for each in answer.templates] == ["t", "u"]
+    assert asked[0].content.count(b'name="images"; filename=') == 2
+    assert b'name="image"' not in asked[0].content
+
+
+def test_a_vector_is_sent_as_json(ask: Ask) -> None:
+    handle, asked = answering(httpx.Response(200, json=IDENTIFICATION))
+    answer = ask(handle)("identify_embedding", (0.6, 0.8), "e", top_k=3)
+    assert (answer.decision, answer.face, answer.candidates[0].rejected) == ("unknown", None, True)
+    assert json.loads(asked[0].content) == {"embedding": [0.6, 0.8], "encoder_id": "e", "top_k": 3}
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "sent"),
+    [
+        ("verify_identity", [b"photo", "ada"], b'name="identity"\r\n\r\nada'),
+        ("identify", [b"photo"], b'name="faces"\r\n\r\nall'),
+        ("reject", ["ada", b"photo"], b'name="identity"\r\n\r\nada'),
+    ],
+)
+def test_a_photo_and_a_name_are_sent_together(ask: Ask, method: str, arguments: list[Any], sent: bytes) -> None:
+    handle, asked = answering(problem(404, "unknown_identity"))
+    with pytest.raises(NotFound):
+        ask(handle)(method, *arguments, **({"faces": "all"} if method == "identify" else {}))
+    assert sent in asked[0].content
+
+
+def test_rejections_and_templates_are_listed(ask: Ask) -> None:
+    rejection = {"rejection_id": "r", "encoder_id": "e", "created_at": "2026-01-02T03:04:05Z"}
+    handle, asked = answering(httpx.Response(200, json={"rejections": [rejection]}))
+    assert ask(handle)("list_rejections", "ada")[0].rejection_id == "r"
+    handle, asked = answering(httpx.Response(200, json={"templates": identity("ada")["templates"], "next_after": None}))
+    assert [each.template_id for each in ask(handle)("list_templates", "ada", page_size=5)] == ["t"]
+    assert asked[0].url.path == "/identities/ada/templates"
+    handle, asked = answering(httpx.Response(200, json={"identities": [], "next_after": None}))
+    assert ask(handle)("list_identities", prefix="a") == []
+    assert asked[0].url.params["prefix"] == "a"
 
 
 def test_a_name_is_one_part_of_the_path(ask: Ask) -> None:

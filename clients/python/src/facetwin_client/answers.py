@@ -37,6 +37,8 @@ class Quality(Record):
     score: float  # 0..1, of the worst aspect
     reasons: tuple[str, ...]  # every aspect that is bad, in words
     recognizability: float | None = None  # 0..1; None where the service does not measure it
+    reason_codes: tuple[str, ...] = ()  # the reasons as codes, in the same order
+    measures: Mapping[str, float] | None = None  # what the score was computed from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,21 +87,35 @@ class Verification(Record):
     threshold: float
     probability: float  # that both photos show the same person, at equal prior odds
     operating_point: ErrorRates
-    faces: tuple[Face, ...]
+    faces: tuple[Face, ...]  # of image1, and of image2 if there is one
     warnings: tuple[Notice, ...]
     model: ModelVersion
     timings_ms: Mapping[str, float]
+    identity: str | None = None  # the person that the photo was compared with
+    gallery: str | None = None
+    template_id: str | None = None  # the person's most similar template
+    templates: int = 1  # that were compared
+    expected_fmr: float | None = None  # of the whole comparison
+    target_met: bool = True
+    rejected: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnrolledTemplate(Record):
+    template_id: str
+    face: Face
 
 
 @dataclass(frozen=True, kw_only=True)
 class Enrollment(Record):
-    template_id: str
+    template_id: str  # of the first photo
     identity: str
     gallery: str
-    face: Face
+    face: Face  # on the first photo
     warnings: tuple[Notice, ...]
     model: ModelVersion
     timings_ms: Mapping[str, float]
+    templates: tuple[EnrolledTemplate, ...] = ()  # one for each photo, in their order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +124,22 @@ class Candidate(Record):
     similarity: float
     template_id: str
     above_threshold: bool
+    rejected: bool = False  # never a match: the face is at least as similar to a rejected one
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentifiedFace(Record):
+    """One of several faces on a photo, and whom it shows."""
+
+    face: Face
+    decision: str
+    identity: str | None
+    candidates: tuple[Candidate, ...]
+    threshold: float
+    expected_fpir: float
+    target_met: bool
+    operating_point: ErrorRates
+    warnings: tuple[Notice, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,10 +152,33 @@ class Identification(Record):
     target_met: bool
     gallery: str
     gallery_size: int  # templates searched
-    face: Face
+    face: Face | None  # None for a search by embedding
     warnings: tuple[Notice, ...]
     model: ModelVersion
     timings_ms: Mapping[str, float]
+    largest_gallery: int | None = None  # templates with which the target is kept, at most; None: any number
+    operating_point: ErrorRates | None = None
+    faces: tuple[IdentifiedFace, ...] = ()  # with faces="all": everybody on the photo
+
+
+@dataclass(frozen=True, kw_only=True)
+class RejectionReceipt(Record):
+    """A face that is remembered as somebody else's."""
+
+    rejection_id: str
+    identity: str
+    gallery: str
+    face: Face | None  # None for an embedding
+    model: ModelVersion
+    timings_ms: Mapping[str, float]
+    warnings: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejection(Record):
+    rejection_id: str
+    encoder_id: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +227,12 @@ class Erasure(Record):
 
     complete: bool
     detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForgottenRejection(Record):
+    rejection_id: str
+    erasure: Erasure
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 from urllib.parse import quote
 
 from facetwin_client.answers import (
@@ -12,6 +12,7 @@ from facetwin_client.answers import (
     EditedIdentity,
     Embedding,
     Enrollment,
+    ForgottenRejection,
     GallerySummary,
     Health,
     Identification,
@@ -19,6 +20,9 @@ from facetwin_client.answers import (
     ModelCard,
     Page,
     Record,
+    Rejection,
+    RejectionReceipt,
+    Template,
     Verification,
 )
 from facetwin_client.call import Call
@@ -44,9 +48,22 @@ def verify(
     return _search("/verify", Verification, photos, target_fmr=target_fmr, face_selection=face_selection)
 
 
+def verify_identity(
+    image: Photo,
+    identity: str,
+    *,
+    gallery: str | None = None,
+    target_fmr: float | None = None,
+    face_selection: FaceSelection | None = None,
+) -> Call[Verification]:
+    """Compares a photo with an enrolled person: is it them?"""
+    fields = {"identity": identity, "gallery": gallery, "target_fmr": target_fmr, "face_selection": face_selection}
+    return _search("/verify", Verification, (("image1", image),), **fields)
+
+
 def enroll(
     identity: str,
-    image: Photo,
+    image: Photo | Sequence[Photo],
     *,
     gallery: str | None = None,
     metadata: Mapping[str, Any] | None = None,
@@ -57,7 +74,7 @@ def enroll(
     consent_ref: str | None = None,
     key: str | None = None,
 ) -> Call[Enrollment]:
-    """Enrolls a person from one photo.
+    """Enrolls a person from one photo, or from a list of photos: all are enrolled, or none.
 
     With a `key`, new for every enrollment, the request may be sent again: nobody is enrolled twice. Only then does the
     client send it again itself. `expires_at` needs a time zone.
@@ -72,11 +89,14 @@ def enroll(
         "expires_at": expires_at,
         "consent_ref": consent_ref,
     }
+    photos: list[tuple[str, Photo]] = (
+        [("images", each) for each in image] if isinstance(image, list | tuple) else [("image", cast(Photo, image))]
+    )
     return Call(
         "POST",
         "/enroll",
         partial(read_answer, Enrollment),
-        photos=(("image", image),),
+        photos=photos,
         fields=fields,
         headers={"Idempotency-Key": key} if key else {},
         repeatable=bool(key),
@@ -90,13 +110,57 @@ def identify(
     top_k: int | None = None,
     target_fpir: float | None = None,
     face_selection: FaceSelection | None = None,
+    faces: Literal["selected", "all"] | None = None,
 ) -> Call[Identification]:
-    """Searches a gallery for the person in a photo.
+    """Searches a gallery for the person in a photo, or with `faces="all"` for everybody in it.
 
     `target_fpir` is the highest share of strangers to be taken for somebody.
     """
     fields = {"gallery": gallery, "top_k": top_k, "target_fpir": target_fpir, "face_selection": face_selection}
-    return _search("/identify", Identification, (("image", image),), **fields)
+    return _search("/identify", Identification, (("image", image),), **fields, faces=faces)
+
+
+def identify_embedding(
+    embedding: Sequence[float],
+    encoder_id: str,
+    *,
+    gallery: str | None = None,
+    top_k: int | None = None,
+    target_fpir: float | None = None,
+) -> Call[Identification]:
+    """Searches a gallery with a vector that `embed` returned, and its `model.encoder_id`."""
+    fields = {"gallery": gallery, "top_k": top_k, "target_fpir": target_fpir}
+    body = _probe(embedding, encoder_id, fields)
+    return Call("POST", "/identify", partial(read_answer, Identification), body=body, repeatable=True)
+
+
+def reject(
+    identity: str, image: Photo, *, gallery: str | None = None, face_selection: FaceSelection | None = None
+) -> Call[RejectionReceipt]:
+    """Remembers that a photo does not show this person, so that the match is not repeated.
+
+    The same photo again is stored once.
+    """
+    fields = {"identity": identity, "gallery": gallery, "face_selection": face_selection}
+    return _search("/reject", RejectionReceipt, (("image", image),), **fields)
+
+
+def reject_embedding(
+    identity: str, embedding: Sequence[float], encoder_id: str, *, gallery: str | None = None
+) -> Call[RejectionReceipt]:
+    """Remembers that a vector that `embed` returned is not this person's."""
+    body = _probe(embedding, encoder_id, {"identity": identity, "gallery": gallery})
+    return Call("POST", "/reject", partial(read_answer, RejectionReceipt), body=body, repeatable=True)
+
+
+def list_rejections(identity: str, *, gallery: str = DEFAULT_GALLERY) -> Call[tuple[Rejection, ...]]:
+    """Returns the faces that were rejected as this person's, oldest first."""
+    return _read(_path("identities", identity, "rejections"), partial(_list, Rejection, "rejections"), gallery=gallery)
+
+
+def delete_rejection(identity: str, rejection_id: str, *, gallery: str = DEFAULT_GALLERY) -> Call[ForgottenRejection]:
+    """Forgets a rejection for good."""
+    return _change("DELETE", _path("identities", identity, "rejections", rejection_id), ForgottenRejection, gallery)
 
 
 def embed(image: Photo, *, face_selection: FaceSelection | None = None) -> Call[Embedding]:
@@ -109,9 +173,20 @@ def detect(image: Photo) -> Call[Detection]:
     return _search("/detect", Detection, (("image", image),))
 
 
-def list_identities(gallery: str = DEFAULT_GALLERY, *, page_size: int | None = None) -> Call[Page[Identity]]:
-    """Everybody enrolled, by name. The iterator asks for one page at a time."""
-    return _read("/identities", partial(_page, Identity, "identities"), gallery=gallery, limit=page_size)
+def list_identities(
+    gallery: str = DEFAULT_GALLERY, *, prefix: str | None = None, page_size: int | None = None
+) -> Call[Page[Identity]]:
+    """Everybody enrolled whose name begins with `prefix`, by name. The iterator asks for one page at a time."""
+    read = partial(_page, Identity, "identities")
+    return _read("/identities", read, gallery=gallery, prefix=prefix or None, limit=page_size)
+
+
+def list_templates(
+    identity: str, *, gallery: str = DEFAULT_GALLERY, page_size: int | None = None
+) -> Call[Page[Template]]:
+    """The templates of one person. The iterator asks for one page at a time."""
+    path = _path("identities", identity, "templates")
+    return _read(path, partial(_page, Template, "templates"), gallery=gallery, limit=page_size)
 
 
 def get_identity(identity: str, *, gallery: str = DEFAULT_GALLERY) -> Call[Identity]:
@@ -178,6 +253,11 @@ def _change(
     method: str, path: str, answer: type[R], gallery: str | None, body: Mapping[str, Any] | None = None
 ) -> Call[R]:
     return Call(method, path, partial(read_answer, answer), query={"gallery": gallery}, body=body)
+
+
+def _probe(embedding: Sequence[float], encoder_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    used = {name: value for name, value in fields.items() if value is not None}
+    return {"embedding": list(embedding), "encoder_id": encoder_id, **used}
 
 
 def _path(*parts: str) -> str:
