@@ -34,6 +34,11 @@ def resolve_device(choice: str) -> str:
     return "cuda" if available and choice != "cpu" else "cpu"
 
 
+def describe_gpu() -> str:
+    """Name of the GPU in use, and the version of CUDA that torch was built for."""
+    return f"{torch.cuda.get_device_name()}, torch for CUDA {torch.version.cuda}"
+
+
 def keep_float32(device: str) -> None:
     """Switches TF32 off, if the networks run on `cuda`."""
     if device == "cuda":

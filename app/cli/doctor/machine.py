@@ -24,9 +24,7 @@ ASK_S: Final = 5.0  # for the answer of a program that listens on our port
 
 def check_device(settings: Settings) -> Iterator[Finding]:
     """Whether torch finds the device that the settings name, and a GPU that nobody uses."""
-    import torch
-
-    from app.inference.encoder import resolve_device
+    from app.inference.encoder import describe_gpu, resolve_device
     from model.encoder.bundle import Precision
     from model.runtime.processor import has_bf16, instruction_set, processor_name
 
@@ -39,7 +37,7 @@ def check_device(settings: Settings) -> Iterator[Finding]:
         message = f"FACETWIN_PRECISION=bf16 needs a CPU with AVX-512; this is {device} with {instruction_set()}."
         yield wrong("device", message, "Set FACETWIN_PRECISION=float32.")
     if device == "cuda":
-        yield ok("device", f"cuda: {torch.cuda.get_device_name()}, torch for CUDA {torch.version.cuda}")
+        yield ok("device", f"cuda: {describe_gpu()}")
         return
     yield ok("device", f"cpu: {processor_name()} ({instruction_set()}), {settings.threads_or_default} threads")
     if settings.device == "auto" and Path("/proc/driver/nvidia/version").exists():
