@@ -22,7 +22,10 @@ def read_answer(kind: type[T], content: Any) -> T:
 
 
 def as_json(record: Record) -> dict[str, Any]:
-    """Returns an answer as the JSON that the service sent, with the fields that this version does not know."""
+    """Returns an answer as JSON, with the fields that this version does not know.
+
+    A field that an older service did not send has its default.
+    """
     known = {each.name: _write(getattr(record, each.name)) for each in fields(record) if each.name != "extra"}
     return {**known, **record.extra}
 
