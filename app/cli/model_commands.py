@@ -1,8 +1,11 @@
 """`facetwin model`: the bundles, and the one that serves."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -11,7 +14,7 @@ import typer
 from app.cli.client.backend import open_service
 from app.cli.client.options import AsJson, Local, Url
 from app.cli.configuration import read_settings
-from app.cli.output import NO, fail, fail_on, print_json, print_json_line, print_lines, print_table
+from app.cli.output import ERROR, NO, fail, fail_on, print_json, print_json_line, print_lines, print_table
 
 model_cli: Final = typer.Typer(no_args_is_help=True, help="Show, check and list models (bundles).")
 
@@ -102,6 +105,21 @@ def list_models(as_json: AsJson = False) -> None:
         for path, card in found
     ]
     print_table(("bundle", "version", "", "encoder", "file"), rows)
+
+
+@model_cli.command(
+    "import",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    epilog="Example: facetwin model import arcface.onnx --photos FOLDER --out mine.pt",
+)
+def import_model(context: typer.Context) -> None:
+    """Make a bundle of somebody else's network, in TorchScript or ONNX, with thresholds measured on your photos."""
+    # In a process of its own: the service's package never imports the one that trains, and images do not have it.
+    if find_spec("training") is None:
+        fail("This installation has no training code. Run the command in a clone of the repository.")
+    command = [sys.executable, "-m", "training", "import-model", *context.args]
+    if subprocess.run(command, check=False).returncode:  # noqa: S603  # the user's own arguments
+        raise typer.Exit(ERROR)
 
 
 def _describe(card: Mapping[str, Any]) -> Iterator[str]:

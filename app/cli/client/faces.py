@@ -2,20 +2,27 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
 
 import typer
 
 from app.cli.client.backend import open_service
-from app.cli.client.options import AsJson, IfExists, InGallery, Local, Name, Photo, Selection, Url
+from app.cli.client.options import AsJson, IfExists, InGallery, Local, Name, Photo, Photos, Selection, Url
 from app.cli.client.words import describe_enrollment, describe_identification, describe_verification, print_answer
 from app.cli.output import NO, YES
 
 
 def verify(
     first: Photo,
-    second: Photo,
+    second: Annotated[
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="Another photo.", show_default=False)
+    ] = None,
+    identity: Annotated[
+        str | None, typer.Option(help="Compare with this enrolled person instead.", show_default=False)
+    ] = None,
+    gallery: InGallery = "default",
     target_fmr: Annotated[
         float | None, typer.Option(help="Highest false match rate to accept; default: the model's.")
     ] = None,
@@ -24,19 +31,26 @@ def verify(
     local: Local = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two photos: do they show the same person?
+    """Compare two photos, or a photo with an enrolled person: is it the same person?
 
     Status 0: the same person. 1: different people. 2: an error.
     """
-    with open_service(url, local, as_json, needs_gallery=False) as service:
-        answer = service.verify(first, second, target_fmr=target_fmr, face_selection=face_selection)
+    if (second is None) == (identity is None):
+        raise typer.BadParameter("Give a second photo, or --identity with the name of an enrolled person.")
+    with open_service(url, local, as_json, needs_gallery=identity is not None) as service:
+        if second is not None:
+            answer = service.verify(first, second, target_fmr=target_fmr, face_selection=face_selection)
+        else:
+            answer = service.verify_identity(
+                first, str(identity), gallery=gallery, target_fmr=target_fmr, face_selection=face_selection
+            )
     print_answer(answer, as_json, describe_verification)
     raise typer.Exit(YES if answer.verified else NO)
 
 
 def enroll(
     identity: Name,
-    photo: Photo,
+    photos: Photos,
     gallery: InGallery = "default",
     if_exists: Annotated[
         IfExists, typer.Option(help="If the person is enrolled: refuse, add this photo, or replace the others.")
@@ -61,11 +75,11 @@ def enroll(
     local: Local = False,
     as_json: AsJson = False,
 ) -> None:
-    """Enroll a person from one photo."""
+    """Enroll a person from one photo, or from several: all are enrolled, or none."""
     with open_service(url, local, as_json) as service:
         answer = service.enroll(
             identity,
-            photo,
+            photos,
             gallery=gallery,
             metadata=None if metadata is None else _parse_object(metadata),
             if_exists=if_exists,
@@ -86,20 +100,27 @@ def identify(
         float | None, typer.Option(help="Highest share of strangers to be taken for somebody; default 0.01.")
     ] = None,
     face_selection: Selection = "largest",
+    everybody: Annotated[bool, typer.Option("--everybody", help="Search for every face on the photo.")] = False,
     url: Url = None,
     local: Local = False,
     as_json: AsJson = False,
 ) -> None:
     """Search the gallery for the person in a photo.
 
-    Status 0: a match. 1: unknown or ambiguous. 2: an error.
+    Status 0: a match (with --everybody, of any face). 1: unknown or ambiguous. 2: an error.
     """
     with open_service(url, local, as_json) as service:
         answer = service.identify(
-            photo, gallery=gallery, top_k=top_k, target_fpir=target_fpir, face_selection=face_selection
+            photo,
+            gallery=gallery,
+            top_k=top_k,
+            target_fpir=target_fpir,
+            face_selection=face_selection,
+            faces="all" if everybody else None,
         )
     print_answer(answer, as_json, describe_identification)
-    raise typer.Exit(YES if answer.decision == "match" else NO)
+    decisions = [each.decision for each in answer.faces] or [answer.decision]
+    raise typer.Exit(YES if "match" in decisions else NO)
 
 
 def _parse_object(text: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ FaceSelection = Literal["largest", "central", "single"]
 IfExists = Literal["reject", "add", "replace"]
 
 Photo = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A photo.")]
+Photos = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="One photo, or several.")]
 Name = Annotated[str, typer.Argument(help="Name of the person.")]
 Url = Annotated[
     str | None,

@@ -47,6 +47,8 @@ def describe_enrollment(answer: "Enrollment") -> Iterator[str]:
         f"{answer.identity} is enrolled in the gallery {answer.gallery}: template {answer.template_id}, "
         f"quality {answer.face.quality.score:.2f}."
     )
+    for each in answer.templates[1:]:
+        yield f"  and template {each.template_id}, quality {each.face.quality.score:.2f}."
     yield from _warnings(answer.warnings)
 
 
@@ -68,6 +70,10 @@ def describe_identification(answer: "Identification") -> Iterator[str]:
     )
     for each in answer.candidates:
         yield f"  {each.similarity:.3f}  {each.identity}{'' if each.above_threshold else '  (below the threshold)'}"
+    for number, found in enumerate(answer.faces, start=1):
+        left, top, right, bottom = (round(edge) for edge in found.face.box)
+        name = found.identity if found.decision == "match" else found.decision
+        yield f"  face {number} at ({left}, {top}) to ({right}, {bottom}): {name}"
     yield from _warnings(answer.warnings)
 
 

@@ -5,9 +5,10 @@ import io
 import os
 from collections.abc import Iterator
 
+from app.addresses import is_loopback
 from app.cli.configuration import describe_bad_settings
 from app.cli.doctor.finding import Finding, ok, warning, wrong
-from app.settings import Settings, is_loopback, load_settings, unused_client_key
+from app.settings import Settings, load_settings, unused_client_key
 
 GET_FILE = "Get the file again: git checkout model/artifacts, or install facetwin again."
 

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,20 @@ def test_a_missing_bundle_is_named(command: list[str]) -> None:
     output = run_command("model", *command, exit_code=2, FACETWIN_BUNDLE="nonsense").output
     assert "There is no bundle 'nonsense'" in output
     assert find_bundle("lfw").stem in output
+
+
+def test_importing_a_network_passes_its_options_on(tmp_path: Path) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-c", "from app.cli import main; main()", "model", "import", "--help"],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert "--landmarks" in finished.stdout
+    absent = [
+        sys.executable,
+        "-c",
+        "from app.cli import main; main()",
+        "model",
+        "import",
+        str(tmp_path / "absent.onnx"),
+    ]
+    assert subprocess.run(absent, capture_output=True, timeout=120, check=False).returncode == 2

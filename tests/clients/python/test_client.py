@@ -138,7 +138,7 @@ def test_rejections_and_templates_are_listed(ask: Ask) -> None:
     assert ask(handle)("list_rejections", "ada")[0].rejection_id == "r"
     handle, asked = answering(httpx.Response(200, json={"templates": identity("ada")["templates"], "next_after": None}))
     assert [each.template_id for each in ask(handle)("list_templates", "ada", page_size=5)] == ["t"]
-    assert asked[0].url.path == "/identities/ada/templates"
+    assert asked[0].url.path == "/v1/identities/ada/templates"
     handle, asked = answering(httpx.Response(200, json={"identities": [], "next_after": None}))
     assert ask(handle)("list_identities", prefix="a") == []
     assert asked[0].url.params["prefix"] == "a"
@@ -147,7 +147,7 @@ def test_rejections_and_templates_are_listed(ask: Ask) -> None:
 def test_a_name_is_one_part_of_the_path(ask: Ask) -> None:
     handle, asked = answering(httpx.Response(200, json=RECEIPT))
     ask(handle)("delete_template", "ada / ü?", "t", gallery="a b")
-    assert asked[0].url.raw_path == b"/identities/ada%20%2F%20%C3%BC%3F/templates/t?gallery=a+b"
+    assert asked[0].url.raw_path == b"/v1/identities/ada%20%2F%20%C3%BC%3F/templates/t?gallery=a+b"
 
 
 def test_a_list_is_read_page_by_page(ask: Ask) -> None:
@@ -303,7 +303,7 @@ def test_the_address_and_the_key_come_from_the_environment(monkeypatch: pytest.M
     monkeypatch.setenv("FACETWIN_API_KEY", " a-key-of-sixteen!\n")
     with Facetwin(transport=httpx.MockTransport(handle)) as client:
         assert client.list_galleries() == ()
-    assert asked[0].url.path == "/prefix/galleries"
+    assert asked[0].url.path == "/prefix/v1/galleries"
     assert asked[0].headers["Authorization"] == "Bearer a-key-of-sixteen!"
     with Facetwin("http://y", "", transport=httpx.MockTransport(handle)) as client:
         client.list_galleries()

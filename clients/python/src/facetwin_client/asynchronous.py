@@ -103,7 +103,7 @@ class AsyncFacetwin:
         content = await asyncio.to_thread(call.encode)  # reads files
         for failures in count(1):
             try:
-                response = await self._http.request(call.method, call.path, **content)
+                response = await self._http.request(call.method, call.versioned_path, **content)
                 return read_response(self._http.base_url, response, call)
             except httpx.HTTPError as error:
                 raise no_answer(self._http.base_url, error, call) from error

@@ -11,6 +11,8 @@ from facetwin_client.photos import Photo, read_photo
 
 T = TypeVar("T")
 
+VERSION = "/v1"  # of the service's API
+
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
@@ -26,6 +28,11 @@ class Call(Generic[T]):
     headers: Mapping[str, str] = field(default_factory=dict)
     repeatable: bool = False  # sent twice, it changes nothing more than once
     answers: frozenset[int] = frozenset()  # statuses of errors that are answers all the same
+
+    @property
+    def versioned_path(self) -> str:
+        """The path below the service's address."""
+        return VERSION + self.path
 
     def after(self, last: str) -> Self:
         """Returns the request for the page after `last`."""

@@ -105,7 +105,7 @@ class Facetwin:
         content = call.encode()
         for failures in count(1):
             try:
-                response = self._http.request(call.method, call.path, **content)
+                response = self._http.request(call.method, call.versioned_path, **content)
                 return read_response(self._http.base_url, response, call)
             except httpx.HTTPError as error:
                 raise no_answer(self._http.base_url, error, call) from error

@@ -125,3 +125,31 @@ def test_the_key_of_the_environment_is_sent(tmp_path: Path, ruby: Path) -> None:
     with listen(tmp_path / "guarded", api_keys=key) as url:
         assert "(unauthorized)" in run_command("verify", ruby, ruby, "--url", url, exit_code=2).output
         run_command("verify", ruby, ruby, "--url", url, FACETWIN_API_KEY=key)
+
+
+@pytest.mark.usefixtures("service")
+def test_a_photo_is_verified_against_an_enrolled_person(ruby: Path, ruby2: Path, azure: Path) -> None:
+    run_command("enroll", "ruby", ruby)
+    assert run_command("verify", ruby2, "--identity", "ruby").stdout.startswith("The same person")
+    assert run_command("verify", azure, "--identity", "ruby", exit_code=1).stdout.startswith("Different people")
+    assert "(unknown_identity)" in run_command("verify", azure, "--identity", "nobody", exit_code=2).output
+
+
+def test_a_verification_needs_a_second_photo_or_a_name(ruby: Path) -> None:
+    for arguments in ((ruby,), (ruby, ruby, "--identity", "ruby")):
+        output = run_command("verify", *arguments, exit_code=2, FACETWIN_URL=NOWHERE).output
+        assert "Give a second photo" in output
+
+
+@pytest.mark.usefixtures("service")
+def test_several_photos_are_enrolled_together(ruby: Path, ruby2: Path) -> None:
+    shown = run_command("enroll", "ruby", ruby, ruby2).stdout
+    assert "and template" in shown
+    assert len(json.loads(run_command("people", "show", "ruby", "--json").stdout)["templates"]) == 2
+
+
+@pytest.mark.usefixtures("service")
+def test_everybody_on_a_photo_is_searched(ruby: Path, azure: Path) -> None:
+    run_command("enroll", "ruby", ruby)
+    assert "face 1 at (" in run_command("identify", ruby, "--everybody").stdout
+    run_command("identify", azure, "--everybody", exit_code=1)

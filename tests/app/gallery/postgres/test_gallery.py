@@ -46,7 +46,7 @@ async def test_an_index_search_returns_only_the_searched_gallery(
 
 async def plan(gallery: PostgresGallery, dimension: int, *settings: str) -> str:
     """How PostgreSQL would search the default gallery, in words."""
-    query = search_query(dimension, one_identity=False)
+    query = search_query(dimension)
     async with gallery._engine.connect() as connection:
         for setting in settings:
             await connection.exec_driver_sql(f"SET {setting}")
