@@ -84,7 +84,7 @@ def run(command: list[str], text: str, desk: Path, service: Server) -> subproces
     """Runs the text of a block as the input of `command`."""
     environment = {
         **os.environ,
-        "PATH": f"{desk / 'bin'}:{os.environ['PATH']}",
+        "PATH": f"{desk / 'bin'}:{desk / '.venv' / 'bin'}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "FACETWIN_URL": service.url,
         "FACETWIN_GALLERY_URL": f"sqlite:///{service.log.parent / 'gallery.db'}",
