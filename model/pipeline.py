@@ -22,11 +22,13 @@ MIN_DECODED_PIXELS: Final = 1600 * 1200
 
 
 Decode = Callable[[bytes, ImageLimits | None, int | None], DecodedImage]  # as `decode_scaled`
+Cut = Callable[[Pixels, Face], Pixels]  # cuts a face out of its image with its surroundings, as CropRule.cut
 
 
 @dataclass(frozen=True)
 class AlignedFace:
-    """The selected face of a photo, ready for the encoder. `crop` is uint8 (S, S, 3)."""
+    """The selected face of a photo, ready for the encoder. `crop` is uint8 (S, S, 3); `surroundings` is what `cut`
+    returned, if it was given."""
 
     face: Face
     crop: Pixels
@@ -34,17 +36,20 @@ class AlignedFace:
     faces_in_photo: int
     timings_ms: Mapping[str, float]  # decode, detect, align
     ends_early: bool = False  # the photo is a JPEG without its end marker
+    surroundings: Pixels | None = None
 
 
 @dataclass(frozen=True)
 class PhotoFaces:
-    """Every face of a photo, best score first, and the size of the photo in pixels."""
+    """Every face of a photo, best score first, and the size of the photo in pixels. `surroundings` holds what `cut`
+    returned for each face, if it was given."""
 
     faces: tuple[tuple[Face, Quality], ...]
     width: int
     height: int
     timings_ms: Mapping[str, float]  # decode, detect, align
     ends_early: bool = False  # a JPEG without its end marker
+    surroundings: tuple[Pixels, ...] = ()
 
 
 class PhotoReader:
@@ -68,22 +73,28 @@ class PhotoReader:
         self.template = adapt_template(detector.reference_landmarks, template)
         self._size, self._limits, self._min_pixels, self._decode = size, limits, min_pixels, decode
 
-    def read(self, data: bytes, selection: FaceSelection) -> AlignedFace:
-        """Returns the selected face. Raises what `decode_image` and `select_face` raise."""
+    def read(self, data: bytes, selection: FaceSelection, cut: Cut | None = None) -> AlignedFace:
+        """Returns the selected face, with its surroundings if `cut` is given.
+
+        Raises what `decode_image` and `select_face` raise.
+        """
         detection = self._detect(data)
         height, width = detection.photo.pixels.shape[:2]
-        return self._aligned_face(detection, select_face(detection.faces, selection, width, height))
+        return self._aligned_face(detection, select_face(detection.faces, selection, width, height), cut)
 
-    def _aligned_face(self, detection: "_Detection", face: Face) -> AlignedFace:
+    def _aligned_face(self, detection: "_Detection", face: Face, cut: Cut | None) -> AlignedFace:
         start = time.perf_counter()
         crop = self._align(detection, face)
+        surroundings = None if cut is None else self._cut(detection, face, cut)
         face = face.scaled(detection.photo.scale)
         quality = assess_quality(face, crop)
         timings_ms = {**detection.timings_ms, "align": _ms_since(start)}
-        return AlignedFace(face, crop, quality, len(detection.faces), timings_ms, detection.photo.ends_early)
+        ends_early = detection.photo.ends_early
+        return AlignedFace(face, crop, quality, len(detection.faces), timings_ms, ends_early, surroundings)
 
-    def read_all(self, data: bytes, selection: FaceSelection, most: int) -> tuple[AlignedFace, ...]:
-        """Returns the selected face, then the others, the largest first, together at most `most`.
+    def read_all(self, data: bytes, selection: FaceSelection, most: int, cut: Cut | None = None) -> tuple[AlignedFace, ...]:
+        """Returns the selected face, then the others, the largest first, together at most `most`, each
+        with its surroundings if `cut` is given.
 
         Raises what `decode_image` and `select_face` raise.
         """
@@ -91,18 +102,20 @@ class PhotoReader:
         height, width = detection.photo.pixels.shape[:2]
         selected = select_face(detection.faces, selection, width, height)
         others = sorted((face for face in detection.faces if face is not selected), key=lambda face: -face.area)
-        return tuple(self._aligned_face(detection, face) for face in (selected, *others)[:most])
+        return tuple(self._aligned_face(detection, face, cut) for face in (selected, *others)[:most])
 
-    def detect_all(self, data: bytes) -> PhotoFaces:
-        """Returns every face, possibly none. Raises what `decode_image` raises."""
+    def detect_all(self, data: bytes, cut: Cut | None = None) -> PhotoFaces:
+        """Returns every face, possibly none, with its surroundings if `cut` is given. Raises what `decode_image`
+        raises."""
         detection = self._detect(data)
         photo = detection.photo
         start = time.perf_counter()
         crops = [self._align(detection, face) for face in detection.faces]
+        surroundings = tuple(self._cut(detection, face, cut) for face in detection.faces) if cut else ()
         faces = [face.scaled(photo.scale) for face in detection.faces]
         assessed = tuple((face, assess_quality(face, crop)) for face, crop in zip(faces, crops, strict=True))
         timings_ms = {**detection.timings_ms, "align": _ms_since(start)}
-        return PhotoFaces(assessed, photo.width, photo.height, timings_ms, photo.ends_early)
+        return PhotoFaces(assessed, photo.width, photo.height, timings_ms, photo.ends_early, surroundings)
 
     def _detect(self, data: bytes) -> "_Detection":
         start = time.perf_counter()
@@ -114,12 +127,21 @@ class PhotoReader:
         return _Detection(photo, faces, timings_ms, lambda: self._decode(data, self._limits, None))
 
     def _align(self, detection: "_Detection", face: Face) -> Pixels:
+        photo, face = self._find_pixels(detection, face)
+        return align(photo.pixels, face.landmarks, self.template, self._size)
+
+    def _cut(self, detection: "_Detection", face: Face, cut: Cut) -> Pixels:
+        photo, face = self._find_pixels(detection, face)
+        return cut(photo.pixels, face)
+
+    def _find_pixels(self, detection: "_Detection", face: Face) -> tuple[DecodedImage, Face]:
+        """The decoded photo from which a face is cut, and the face in its pixels."""
         photo = detection.photo
         if photo.scale > 1 and downscaling_factor(face.landmarks, self.template) < 1:
             # The face is small in the reduced photo: its crop needs the full resolution.
             full = detection.full_resolution
-            photo, face = full, face.scaled(photo.scale / full.scale)
-        return align(photo.pixels, face.landmarks, self.template, self._size)
+            return full, face.scaled(photo.scale / full.scale)
+        return photo, face
 
 
 @dataclass(frozen=True)
