@@ -13,6 +13,7 @@ from training.commands import (
     heads,
     identification,
     imports,
+    liveness,
     pipeline,
     several_templates,
 )
@@ -34,6 +35,7 @@ for commands in (
 ):
     app.add_typer(commands.app)
 app.add_typer(detector.app, name="detector")
+app.add_typer(liveness.app, name="liveness")
 
 
 if __name__ == "__main__":  # worker processes import this module too
