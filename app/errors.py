@@ -22,6 +22,8 @@ FacetwinError
  ├─ RateLimited           the caller has sent too many requests
  ├─ DeadlineExceeded      admitted, but not finished in time
  ├─ NotReady              the service runs but must refuse requests
+ ├─ PresentationAttack    a face that is not live, where live ones are required
+ ├─ LivenessUnavailable   liveness was asked for, but its networks cannot be used
  └─ GalleryUnavailable    the gallery's database cannot be used, or does not answer in time
 """
 
@@ -188,6 +190,27 @@ class DeadlineExceeded(FacetwinError):
 
 class NotReady(FacetwinError):
     code = "not_ready"
+
+
+class PresentationAttack(FacetwinError):
+    """`field` is the request's field with the photo."""
+
+    code = "presentation_attack"
+
+    def __init__(self, field: str, score: float, threshold: float) -> None:
+        self.field = field
+        super().__init__(
+            f"The face looks like a photo of a photo or of a screen: its liveness is {score:.3f}, below "
+            f"{threshold:.3f}. "
+            "Take a photo of the person with the camera, in good light."
+        )
+
+
+class LivenessUnavailable(FacetwinError):
+    code = "liveness_unavailable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Liveness cannot be judged, and nothing is taken for live unseen: {reason}")
 
 
 class GalleryUnavailable(FacetwinError):

@@ -1,7 +1,8 @@
 """Worker threads; app/inference/admission.py limits the requests that use them.
 
 A free thread reads the next queued photo until a full batch of faces is ready or no photo is left. Then it encodes the
-faces of several requests in one batch. So batches grow with the load, and a single request never waits for others.
+faces of several requests in one batch, or judges their liveness. So batches grow with the load, and a single request
+never waits for others.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.inference.encoder import FaceEncoder
+from app.inference.liveness import LivenessJudge
 from model.encoder.encoding import Encoding
 
 T = TypeVar("T")
@@ -38,10 +40,14 @@ class _Job:
     queued_at: float = field(default_factory=time.perf_counter)
 
 
+Network = Callable[[NDArray[np.uint8]], Any]  # crops (B, ...) -> an answer that slices by face
+
+
 @dataclass(frozen=True)
 class _Faces:
-    crops: NDArray[np.uint8]  # (B, S, S, 3)
-    future: "Future[JobResult[Encoding]]" = field(default_factory=Future)
+    crops: NDArray[np.uint8]  # (B, ...)
+    network: Network
+    future: "Future[JobResult[Any]]" = field(default_factory=Future)
     queued_at: float = field(default_factory=time.perf_counter)
 
 
@@ -56,8 +62,8 @@ class Workers:
         on_batch: Callable[[int], None] = lambda faces: None,
     ) -> None:
         """`max_batch` limits the faces per batch, unless a single job has more. `on_batch` receives the size of each
-        batch."""
-        self._encoder, self._max_batch = encoder, max_batch
+        batch that is encoded."""
+        self._encode_crops, self._max_batch = encoder.encode, max_batch
         self._on_batch = on_batch
         self._jobs: deque[_Job] = deque()
         self._faces: deque[_Faces] = deque()
@@ -75,9 +81,11 @@ class Workers:
 
     async def encode(self, crops: NDArray[np.uint8]) -> JobResult[Encoding]:
         """Encodes crops (B, S, S, 3), in one batch with crops of other requests."""
-        faces = _Faces(crops)
-        self._enqueue(self._faces, faces)
-        return await asyncio.wrap_future(faces.future)
+        return await self._compute(_Faces(crops, self._encode_crops))
+
+    async def judge(self, judge: LivenessJudge, crops: NDArray[np.uint8]) -> JobResult[NDArray[np.float32]]:
+        """Judges the liveness of faces by their crops (B, N, S, S, 3), in one batch with those of other requests."""
+        return await self._compute(_Faces(crops, judge.judge))
 
     def close(self) -> None:
         """Waits for running jobs and cancels queued ones."""
@@ -90,6 +98,10 @@ class Workers:
             future.cancel()
         for thread in self._threads:
             thread.join()
+
+    async def _compute(self, faces: _Faces) -> JobResult[Any]:
+        self._enqueue(self._faces, faces)
+        return await asyncio.wrap_future(faces.future)
 
     def _enqueue(self, queue: "deque[Any]", item: Any) -> None:
         with self._changed:
@@ -105,39 +117,50 @@ class Workers:
                 if self._closed:
                     return
                 # While photos are queued, faces collect until a batch is full. Without photos, they are encoded now.
-                full = sum(len(faces.crops) for faces in self._faces) >= self._max_batch
+                full = self._waiting_for_oldest() >= self._max_batch
                 job = None if full or not self._jobs else self._jobs.popleft()
                 batch = [] if job else self._take_batch()
             if batch:
-                self._encode(batch)
+                self._compute_batch(batch)
             elif job and job.future.set_running_or_notify_cancel():
                 _run(job)
 
+    def _waiting_for_oldest(self) -> int:
+        """How many faces wait for the network of the oldest ones."""
+        oldest = next(iter(self._faces), None)
+        return sum(len(faces.crops) for faces in self._faces if oldest and faces.network == oldest.network)
+
     def _take_batch(self) -> list[_Faces]:
-        """Removes the oldest faces from the queue, at most one batch."""
+        """Removes the oldest faces, and those for the same network after them, from the queue: at most one batch."""
         batch: list[_Faces] = []
+        others: deque[_Faces] = deque()
         size = 0
         while self._faces and (not batch or size + len(self._faces[0].crops) <= self._max_batch):
             faces = self._faces.popleft()
-            if faces.future.set_running_or_notify_cancel():
+            if batch and faces.network != batch[0].network:
+                others.append(faces)
+            elif faces.future.set_running_or_notify_cancel():
                 batch.append(faces)
                 size += len(faces.crops)
+        self._faces.extendleft(reversed(others))
         return batch
 
-    def _encode(self, batch: list[_Faces]) -> None:
+    def _compute_batch(self, batch: list[_Faces]) -> None:
+        network = batch[0].network
         start = time.perf_counter()
         try:
-            encoding = self._encoder.encode(np.concatenate([faces.crops for faces in batch]))
+            answer = network(np.concatenate([faces.crops for faces in batch]))
         except BaseException as error:
             for faces in batch:
                 faces.future.set_exception(error)
             return
         run_ms = (time.perf_counter() - start) * 1000
-        self._on_batch(len(encoding))
+        if network == self._encode_crops:
+            self._on_batch(len(answer))
         first = 0
         for faces in batch:
             last = first + len(faces.crops)
-            faces.future.set_result(JobResult(encoding[first:last], (start - faces.queued_at) * 1000, run_ms))
+            faces.future.set_result(JobResult(answer[first:last], (start - faces.queued_at) * 1000, run_ms))
             first = last
 
 

@@ -1,6 +1,7 @@
 """A face as answers describe it. The descriptions of the fields are those of OpenAPI."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, WithJsonSchema
@@ -52,6 +53,22 @@ class FacePose:
     yaw: Annotated[float, Field(description="-90..90; positive: turned to the right of the photo.")]
     pitch: Annotated[float, Field(description="-90..90; positive: looking up.")]
     roll: Annotated[float, Field(description="-180..180; positive: tilted clockwise.")]
+
+
+class LivenessDecision(StrEnum):
+    """live: the score reaches the threshold. attack: it does not; the face looks like a photo of a photo or screen."""
+
+    LIVE = "live"
+    ATTACK = "attack"
+
+
+@dataclass(frozen=True)
+class LivenessResult:
+    """Whether a face was before the camera. One photo cannot prove it; the model card has the error rates."""
+
+    score: Annotated[float, Field(description="0..1; high is live.", examples=[0.98])]
+    threshold: float
+    decision: LivenessDecision
 
 
 @dataclass(frozen=True)
