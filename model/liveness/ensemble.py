@@ -30,7 +30,7 @@ class LivenessEnsemble(nn.Module):
         if crops.dtype != torch.uint8:
             raise RuntimeError("crops must be uint8")
         shape = [self.scales, self.crop_size, self.crop_size, 3]
-        if crops.dim() != 5 or crops.shape[1:] != shape:
+        if crops.dim() != 5 or list(crops.shape[1:]) != shape:
             raise RuntimeError(f"crops must have the shape (B, {shape[0]}, {shape[1]}, {shape[2]}, {shape[3]})")
         pixels = crops.permute(0, 1, 4, 2, 3).flip(2).float()  # (B, 2, 3, S, S), BGR, 0..255
         near = torch.softmax(self.near(pixels[:, 0]), 1)[:, self.live]
