@@ -37,7 +37,8 @@ class ScoredSet:
     def select(self, kind: Kind, people: frozenset[str] | None = None) -> NDArray[np.bool_]:
         """Which presentations (P,) are of this kind and, if they are given, of these people."""
         chosen = self.kinds == kind.value
-        return chosen if people is None else chosen & np.isin(self.people, sorted(people))
+        shown = np.ones(len(chosen), np.bool_) if people is None else np.isin(self.people, sorted(people))
+        return np.asarray(chosen & shown, np.bool_)
 
 
 def score_set(source: PresentationSet, bundle: LivenessBundle, build: Path) -> ScoredSet:
@@ -56,8 +57,8 @@ def score_set(source: PresentationSet, bundle: LivenessBundle, build: Path) -> S
     if not file.is_file():
         _write_scores(file, source, bundle, PhotoReader(detector, chip_template(ALIGNED_SIZE), ALIGNED_SIZE))
     with np.load(file, allow_pickle=False) as stored:
-        arrays = [stored[name] for name in ("kinds", "people", "scores", "qualities")]
-        return ScoredSet(source, *arrays, without_face=json.loads(str(stored["without_face"])))
+        kinds, people, scores, qualities = (stored[name] for name in ("kinds", "people", "scores", "qualities"))
+        return ScoredSet(source, kinds, people, scores, qualities, json.loads(str(stored["without_face"])))
 
 
 def _write_scores(file: Path, source: PresentationSet, bundle: LivenessBundle, reader: PhotoReader) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from app.inference.workers import Workers
 from model.encoder.encoding import Encoding
+from tests.support.liveness import FakeJudge
 
 pytestmark = pytest.mark.anyio
 Make = Callable[..., Workers]
@@ -150,6 +151,33 @@ async def test_faces_of_a_cancelled_request_are_not_encoded(make: Make, encoder:
     encoder.gate.set()
     assert [(await task).result.vectors.item() for task in (busy, kept)] == [1, 3]
     assert encoder.batches == [1, 1]
+
+
+async def test_faces_to_judge_and_faces_to_encode_are_batches_of_their_own(make: Make, encoder: SumEncoder) -> None:
+    judge, sizes = FakeJudge(), list[int]()
+    workers = make(threads=1, on_batch=sizes.append)
+    encoder.gate.clear()
+    first = asyncio.create_task(workers.encode(crops(1)))
+    await asyncio.sleep(0.05)
+    surroundings = np.full((1, 2, 80, 80, 3), 255, np.uint8)
+    tasks = [
+        asyncio.create_task(task)
+        for task in (
+            workers.encode(crops(2)),
+            workers.judge(judge, surroundings),
+            workers.encode(crops(3)),
+            workers.judge(judge, surroundings // 255),
+        )
+    ]
+    await asyncio.sleep(0.05)
+    encoder.gate.set()
+    await first
+    encoded, live, encoded_too, attack = [(await task).result for task in tasks]
+    assert (encoded.vectors.item(), encoded_too.vectors.item()) == (2, 3)
+    assert live.tolist() == [1]
+    assert attack.tolist() == [pytest.approx(1 / 255)]
+    assert encoder.batches == sizes == [1, 2]
+    assert judge.batches == [2]
 
 
 async def test_an_encoder_error_fails_only_its_batch(make: Make, encoder: SumEncoder) -> None:
