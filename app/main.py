@@ -36,11 +36,13 @@ from app.gallery.guarded import GuardedGallery
 from app.inference.admission import Admission
 from app.inference.decoding.pool import DecoderPool
 from app.inference.encoder import limit_torch_threads
+from app.inference.liveness import LivenessLoader, open_judge
 from app.inference.memory import keep_freed_memory, return_memory_regularly
 from app.inference.networks import load_networks
 from app.inference.workers import Workers
 from app.metrics import Metrics
 from app.settings import Settings, load_settings
+from app.verification.liveness import LivenessMode
 from app.verification.service import FaceService, Hardware
 from model.encoder.bundle import MAX_CPU_BATCH, Bundle, find_bundle
 from model.errors import NoFaceFound
@@ -82,7 +84,7 @@ ComponentFactory = Callable[[Settings, Metrics], AbstractAsyncContextManager[Com
 async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterator[Components]:
     """Builds the components that the settings name, and closes them on exit.
 
-    Raises BundleError, GalleryError or ValueError if a setting names something unusable.
+    Raises BundleError, LivenessUnavailable, GalleryError or ValueError if a setting names something unusable.
     """
     keep_freed_memory()
     limit_torch_threads(count_cores(), settings.threads_or_default * settings.workers)
@@ -105,7 +107,13 @@ async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterato
         encoder = () if not_ready else bundle.serving.choices
         hardware = Hardware(device, processor_name(), instruction_set(), encoder, reader.detector.choices)
         guarded = guard_gallery(gallery, settings)
-        service = FaceService(reader, guarded, workers, metadata, time.perf_counter, hardware)
+        detector = reader.detector.name
+        liveness = LivenessLoader(lambda: open_judge(device, settings.engine, detector))
+        if settings.liveness is not LivenessMode.OFF:
+            await asyncio.to_thread(liveness.get)  # a service that must judge does not start without its networks
+        service = FaceService(
+            reader, guarded, workers, metadata, time.perf_counter, hardware, liveness, settings.liveness
+        )
         metrics.set_bundle(metadata.name, metadata.version, metadata.encoder_id, reader.detector.name, device)
         metrics.set_network_seconds("encoder", hardware.encoder)
         metrics.set_network_seconds("detector", hardware.detector)

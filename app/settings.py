@@ -14,6 +14,7 @@ from app.body_limits import MOST_PHOTOS, largest_body
 from app.cores import count_cores
 from app.gallery import POSTGRES_PREFIX, SQLITE_PREFIX
 from app.gallery.base import GalleryLimits
+from app.verification.liveness import LivenessMode
 from model.encoder.bundle import Precision
 from model.images import MAX_PIXELS, ImageLimits
 from model.runtime.forms import Engine
@@ -107,6 +108,11 @@ class Settings(BaseSettings):
     upload_s: float = Field(30.0, gt=0, description="Seconds in which a request's body must arrive; then 408.")
     deadline_s: float = Field(
         30.0, gt=0, description="Seconds after the arrival of the body in which a request is answered; then 504."
+    )
+    liveness: LivenessMode = Field(
+        LivenessMode.OFF,
+        description="Whether every request judges if faces are live: off, report or require. A request may ask for "
+        "more, never for less.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

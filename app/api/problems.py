@@ -14,7 +14,15 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from app.errors import FacetwinError, GalleryUnavailable, MalformedRequest, Overloaded, RequestTimeout, Unauthorized
+from app.errors import (
+    FacetwinError,
+    GalleryUnavailable,
+    MalformedRequest,
+    Overloaded,
+    PresentationAttack,
+    RequestTimeout,
+    Unauthorized,
+)
 from model.calibration import TargetUnsupported
 from model.errors import PhotoError
 
@@ -48,6 +56,7 @@ STATUS: Final = {
     "photo_too_expensive": 422,
     "several_faces": 422,
     "unrecognizable_face": 422,
+    "presentation_attack": 422,
     "idempotency_key_reused": 422,
     "low_quality": 422,
     "target_unsupported": 422,
@@ -56,6 +65,7 @@ STATUS: Final = {
     "internal_error": 500,
     "not_ready": 503,
     "gallery_unavailable": 503,
+    "liveness_unavailable": 503,
     "deadline_exceeded": 504,
 }
 
@@ -80,7 +90,8 @@ PHOTO_CODES: Final = (
     "unsupported_image",
     "photo_too_expensive",
 )
-FACE_CODES: Final = (*PHOTO_CODES, "no_face_found", "several_faces")
+LIVENESS_CODES: Final = ("presentation_attack", "liveness_unavailable")  # FACETWIN_LIVENESS holds for every photo
+FACE_CODES: Final = (*PHOTO_CODES, "no_face_found", "several_faces", *LIVENESS_CODES)
 GALLERY_CODES: Final = (*SERVICE_CODES, "request_too_large", "gallery_unavailable")
 
 
@@ -148,7 +159,7 @@ def known_error_response(scope: Scope, error: KnownError) -> JSONResponse:
     """The problem of an error whose message is meant for the client."""
     extra: dict[str, Any] = {}
     headers = {}
-    if isinstance(error, PhotoError) and error.field:
+    if isinstance(error, PhotoError | PresentationAttack) and error.field:
         extra["field"] = error.field
     if isinstance(error, MalformedRequest):
         extra["errors"] = error.errors

@@ -8,6 +8,7 @@ from app.errors import TemplatesExpired
 from app.gallery.base import IdentityComparison
 from app.verification.decision import error_rates
 from app.verification.enrollment_advice import detector_notices
+from app.verification.liveness import LivenessMode
 from app.verification.notices import Notice, NoticeCode
 from app.verification.photo_encoding import EncodedFaces
 from app.verification.recognizability import doubt_notices, raise_threshold, require_recognizable
@@ -22,11 +23,17 @@ REJECTED = Notice(
 
 
 async def verify_photos(
-    service: FaceService, image1: bytes, image2: bytes, *, target_fmr: float | None, selection: FaceSelection
+    service: FaceService,
+    image1: bytes,
+    image2: bytes,
+    *,
+    target_fmr: float | None,
+    selection: FaceSelection,
+    liveness: LivenessMode = LivenessMode.OFF,
 ) -> VerificationResult:
     """Compares two photos. Raises TargetUnsupported."""
     point = service.calibration.at_fmr(target_fmr)
-    encoded = await service.encode({"image1": image1, "image2": image2}, selection)
+    encoded = await service.encode({"image1": image1, "image2": image2}, selection, liveness)
     _require_recognizable(service.calibration, encoded)
     rule, recognizability = service.calibration.recognizability, encoded.recognizability
     threshold = raise_threshold(point.threshold, rule, recognizability)
@@ -55,13 +62,14 @@ async def verify_identity(
     *,
     target_fmr: float | None,
     selection: FaceSelection,
+    liveness: LivenessMode = LivenessMode.OFF,
 ) -> VerificationResult:
     """Compares a photo with the templates of an enrolled person, of which the most similar one counts.
 
     The threshold rises with their number, as that of a search does: a stranger has so many chances. Raises
     UnknownGallery, UnknownIdentity, EncoderMismatch, TemplatesExpired, TargetUnsupported.
     """
-    encoded = await service.encode({"image1": image}, selection)
+    encoded = await service.encode({"image1": image}, selection, liveness)
     _require_recognizable(service.calibration, encoded)
     start = service.clock()
     store = service.gallery

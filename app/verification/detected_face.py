@@ -91,3 +91,4 @@ class DetectedFace:
         int, Field(description="Degrees counter-clockwise by which the photo was turned to find the face.")
     ]
     faces_in_photo: int
+    liveness: Annotated[LivenessResult | None, Field(description="null unless `liveness` was asked for.")] = None

@@ -14,6 +14,7 @@ from app.verification.enrollment_advice import (
     outlier_notices_among,
 )
 from app.verification.identification import DEFAULT_FPIR
+from app.verification.liveness import LivenessMode
 from app.verification.notices import Notice
 from app.verification.photo_encoding import EncodedFaces
 from app.verification.recognizability import doubt_notices, require_recognizable
@@ -34,6 +35,7 @@ class EnrollmentDetails:
     expires_at: datetime | None = None
     consent_ref: str | None = None
     key: IdempotencyKey | None = None
+    liveness: LivenessMode = LivenessMode.OFF
 
 
 async def enroll_photos(
@@ -44,7 +46,7 @@ async def enroll_photos(
     A second call with the same key changes nothing and returns the first call's ids. Raises LowQuality, IdentityExists,
     EncoderMismatch, IdempotencyKeyReused.
     """
-    encoded = await service.encode(photos, details.selection)
+    encoded = await service.encode(photos, details.selection, details.liveness)
     _check_faces(service, encoded, details.min_quality)
     new = [_new_template(service, identity, encoded, index, details) for index in range(len(photos))]
     store = service.gallery

@@ -12,6 +12,7 @@ from app.verification.decision import decide, error_rates
 from app.verification.detected_face import DetectedFace
 from app.verification.embedding import read_embedding
 from app.verification.enrollment_advice import detector_notices
+from app.verification.liveness import LivenessMode
 from app.verification.notices import Notice, NoticeCode
 from app.verification.photo_encoding import encode_every_face
 from app.verification.recognizability import doubt_notices, is_recognizable, raise_threshold
@@ -41,7 +42,12 @@ class SearchOptions:
 
 
 async def identify_photo(
-    service: FaceService, image: bytes, options: SearchOptions, selection: FaceSelection, choice: FaceChoice
+    service: FaceService,
+    image: bytes,
+    options: SearchOptions,
+    selection: FaceSelection,
+    choice: FaceChoice,
+    liveness: LivenessMode = LivenessMode.OFF,
 ) -> IdentificationResult:
     """Searches for the selected face of a photo, or for all of them.
 
@@ -49,9 +55,10 @@ async def identify_photo(
     """
     most = MAX_FACES if choice is FaceChoice.ALL else 1
     if most == 1:
-        encoded = await service.encode({"image": image}, selection)
+        encoded = await service.encode({"image": image}, selection, liveness)
     else:
-        encoded = await encode_every_face(service.reader, service.workers, "image", image, selection, most)
+        check = await service.open_check(liveness)
+        encoded = await encode_every_face(service.reader, service.workers, "image", image, selection, most, check)
     start = service.clock()
     store = service.gallery
     searches = [await _search(service, store, vector, options) for vector in encoded.embeddings]

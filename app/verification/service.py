@@ -5,7 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.gallery.guarded import GuardedGallery
+from app.inference.liveness import LivenessLoader
 from app.inference.workers import Workers
+from app.verification.liveness import LivenessCheck, LivenessMode, open_check, stricter_mode
 from app.verification.photo_encoding import ENDS_EARLY, EncodedFaces, describe_face, detect_faces, encode_photos
 from app.verification.results import DetectionResult, EmbeddingResult, ModelVersion
 from model.encoder.bundle import BundleMetadata
@@ -29,8 +31,8 @@ class FaceService:
     """The photo reader, the workers, the gallery and the calibration. Everything may run concurrently.
 
     The use-cases are functions of the modules beside this one. Each that takes a photo raises PhotoError with `field`
-    set; those that use the gallery raise GalleryUnavailable, and Overloaded if too many calls wait for it. Their
-    docstrings name the other errors.
+    set, and PresentationAttack and LivenessUnavailable if liveness is asked for; those that use the gallery raise
+    GalleryUnavailable, and Overloaded if too many calls wait for it. Their docstrings name the other errors.
     """
 
     def __init__(
@@ -41,14 +43,20 @@ class FaceService:
         metadata: BundleMetadata,
         clock: Callable[[], float],
         hardware: Hardware,
+        liveness: LivenessLoader,
+        least_liveness: LivenessMode = LivenessMode.OFF,
     ) -> None:
-        """Raises ValueError if the bundle is not calibrated. `clock` returns seconds and never runs backwards."""
+        """Raises ValueError if the bundle is not calibrated. `clock` returns seconds and never runs backwards.
+
+        `least_liveness` holds for every request that asks for less.
+        """
         if metadata.calibration is None:
             raise ValueError(f"the bundle {metadata.name} is not calibrated; run `python -m training calibrate`")
         self.gallery, self.reader, self.workers, self.clock = gallery, reader, workers, clock
         self.calibration = metadata.calibration
         self.model = ModelVersion(metadata.name, metadata.version, metadata.encoder_id)
         self.dimension = metadata.embedding_dim
+        self.least_liveness, self._liveness = least_liveness, liveness
         self._metadata, self._hardware = metadata, hardware
 
     def model_card(self) -> dict[str, Any]:
@@ -71,18 +79,31 @@ class FaceService:
             warnings=encoded.notices,
         )
 
-    async def detect(self, image: bytes) -> DetectionResult:
+    async def detect(self, image: bytes, *, liveness: LivenessMode = LivenessMode.OFF) -> DetectionResult:
         """Finds every face of a photo. A photo without a face gives an empty result."""
-        detected = await detect_faces(self.reader, self.workers, "image", image)
+        check = await self.open_check(liveness)
+        detected, judged = await detect_faces(self.reader, self.workers, "image", image, check)
         photo = detected.result
+        results = judged.result or (None,) * len(photo.faces)
+        taken = {} if check is None else {"liveness": judged.run_ms}
         return DetectionResult(
-            faces=tuple(describe_face(face, quality, len(photo.faces)) for face, quality in photo.faces),
+            faces=tuple(
+                describe_face(face, quality, len(photo.faces), liveness=result)
+                for (face, quality), result in zip(photo.faces, results, strict=True)
+            ),
             width=photo.width,
             height=photo.height,
-            timings_ms={**photo.timings_ms, "queue": detected.queue_ms},
+            timings_ms={**photo.timings_ms, "queue": detected.queue_ms, **taken},
             warnings=(ENDS_EARLY,) if photo.ends_early else (),
         )
 
-    async def encode(self, photos: Mapping[str, bytes], selection: FaceSelection) -> EncodedFaces:
-        """Reads and encodes one face of each photo."""
-        return await encode_photos(self.reader, self.workers, photos, selection)
+    async def encode(
+        self, photos: Mapping[str, bytes], selection: FaceSelection, liveness: LivenessMode = LivenessMode.OFF
+    ) -> EncodedFaces:
+        """Reads and encodes one face of each photo, and judges its liveness if that is asked for."""
+        check = await self.open_check(liveness)
+        return await encode_photos(self.reader, self.workers, photos, selection, check)
+
+    async def open_check(self, asked: LivenessMode) -> LivenessCheck | None:
+        """The check for a request; None if neither the request nor the operator asks for one."""
+        return await open_check(stricter_mode(asked, self.least_liveness), self._liveness, self.workers)

@@ -1,13 +1,15 @@
 """Fixtures that start the service with fakes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app.inference.liveness import LivenessJudge
 from app.settings import Settings
+from tests.support.liveness import FakeJudge
 from tests.support.service import Start, fake_app
 
 
@@ -21,10 +23,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
         detector: Any = None,
         encoder_id: str = "e" * 64,
         not_ready: tuple[str, ...] = (),
+        load_judge: Callable[[], LivenessJudge] = FakeJudge,
         **settings: Any,
     ) -> TestClient:
         chosen = Settings(gallery_url=f"sqlite:///{tmp_path / 'gallery.db'}", **settings)
-        app = fake_app(chosen, encoder, detector, encoder_id, not_ready)
+        app = fake_app(chosen, encoder, detector, encoder_id, not_ready, load_judge)
         client = TestClient(app, "http://127.0.0.1:8000", raise_server_exceptions=False)
         client.__enter__()
         started.append(client)

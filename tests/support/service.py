@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.gallery import open_gallery
+from app.inference.liveness import LivenessJudge, LivenessLoader
 from app.inference.workers import Workers
 from app.main import Components, create_app, guard_gallery
 from app.metrics import Metrics
@@ -18,6 +19,7 @@ from app.verification.service import FaceService, Hardware
 from model.pipeline import PhotoReader
 from model.runtime.forms import Choice, Form
 from tests.support.fakes import CROP, TEMPLATE, FakeDetector, FakeEncoder, metadata
+from tests.support.liveness import FakeJudge
 
 Start = Callable[..., TestClient]
 HARDWARE = Hardware(
@@ -31,6 +33,7 @@ def fake_app(
     detector: Any = None,
     encoder_id: str = "e" * 64,
     not_ready: tuple[str, ...] = (),
+    load_judge: Callable[[], LivenessJudge] = FakeJudge,
 ) -> FastAPI:
     """Returns the application with fake networks and the gallery of the settings."""
 
@@ -45,7 +48,16 @@ def fake_app(
         )
         reader = PhotoReader(detector or FakeDetector(), np.array(TEMPLATE), CROP, settings.image_limits)
         guarded = guard_gallery(gallery, settings)
-        service = FaceService(reader, guarded, workers, metadata(encoder_id), time.perf_counter, HARDWARE)
+        service = FaceService(
+            reader,
+            guarded,
+            workers,
+            metadata(encoder_id),
+            time.perf_counter,
+            HARDWARE,
+            LivenessLoader(load_judge),
+            settings.liveness,
+        )
         yield Components(service, not_ready)
         workers.close()
         await gallery.close()

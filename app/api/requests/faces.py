@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from app.api.bodies import Photo
 from app.api.requests.fields import (
     IMAGE,
+    LIVENESS,
     SELECTION,
     Body,
     ConsentRef,
@@ -19,6 +20,7 @@ from app.api.requests.fields import (
     UnitVector,
 )
 from app.gallery.base import DEFAULT_GALLERY, IfExists
+from app.verification.liveness import LivenessMode
 from app.verification.results import FaceChoice
 from model.selection import FaceSelection
 
@@ -44,6 +46,7 @@ class VerifyRequest(Body):
         None, description="Highest false match rate to accept; default: the bundle's.", examples=[0.01]
     )
     face_selection: FaceSelection = Field(FaceSelection.LARGEST, description=SELECTION)
+    liveness: LivenessMode = Field(LivenessMode.OFF, description=LIVENESS)
 
     @model_validator(mode="after")
     def _require_one_other(self) -> Self:
@@ -68,6 +71,7 @@ class EnrollRequest(Body):
     )
     if_exists: IfExists = Field(IfExists.REJECT, description="reject (409), add a template, or replace them all.")
     face_selection: FaceSelection = Field(FaceSelection.LARGEST, description=SELECTION)
+    liveness: LivenessMode = Field(LivenessMode.OFF, description=LIVENESS)
     expires_at: Expiry | None = Field(
         None,
         description="When the template expires, with a time zone. From then on it is never matched; "
@@ -124,11 +128,14 @@ class IdentifyRequest(ProbeRequest):
         FaceChoice.SELECTED,
         description="`all` identifies everybody on the photo, at most 32 faces, the largest first.",
     )
+    liveness: LivenessMode = Field(LivenessMode.OFF, description=LIVENESS)
 
     @model_validator(mode="after")
     def _require_photo_of_all(self) -> Self:
         if self.faces is FaceChoice.ALL and self.image is None:
             raise ValueError("`faces=all` needs a photo")
+        if self.liveness is not LivenessMode.OFF and self.image is None:
+            raise ValueError("`liveness` needs a photo: nothing can be seen in an embedding")
         return self
 
 
@@ -139,3 +146,4 @@ class EmbedRequest(Body):
 
 class DetectRequest(Body):
     image: Photo = Field(description=IMAGE)
+    liveness: LivenessMode = Field(LivenessMode.OFF, description=LIVENESS)

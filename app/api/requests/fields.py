@@ -38,6 +38,10 @@ Text = Annotated[str, AfterValidator(check_text), StringConstraints(max_length=M
 Rate = Annotated[float, Field(gt=0, le=0.5, allow_inf_nan=False)]
 
 IMAGE = "A photo: JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC or AVIF."
+LIVENESS = (
+    "Whether the face is live: `report` says so in `liveness`, `require` refuses the photo of a photo or screen (422 "
+    "presentation_attack). One photo cannot prove it."
+)
 SELECTION = "Which face to use if the photo shows several: the largest, the most central, or refuse the photo (single)."
 MAX_DIMENSION = 4096  # of an embedding
 MAX_LENGTH_ERROR = 1e-3  # of an embedding: numbers are rounded on their way

@@ -12,6 +12,7 @@ from app.api.requests.faces import EnrollRequest
 from app.api.routes.timings import with_timings
 from app.gallery.base import IdempotencyKey
 from app.verification.enrollment import EnrollmentDetails, enroll_photos
+from app.verification.liveness import LivenessMode
 from app.verification.results import EnrollmentResult
 
 router = APIRouter(tags=["faces"], dependencies=[Depends(authorize)])
@@ -54,6 +55,7 @@ async def enroll(
         min_quality=body.min_quality,
         expires_at=body.expires_at,
         consent_ref=body.consent_ref,
+        liveness=body.liveness,
         key=None if idempotency_key is None else IdempotencyKey(idempotency_key, _request_digest(body)),
     )
     return with_timings(request, await enroll_photos(service, body.identity, body.photos(), details))
@@ -63,6 +65,8 @@ def _request_digest(body: EnrollRequest) -> str:
     """SHA-256 of an enrollment, to recognize it when it is sent again; it reveals nothing of the content."""
     # Fields added later are left out while unused: the digests of earlier versions stay valid.
     unused = {name for name in ("expires_at", "consent_ref") if getattr(body, name) is None}
+    if body.liveness is LivenessMode.OFF:
+        unused.add("liveness")
     fields = body.model_dump_json(exclude={"image", "images", *unused})
     photos = (sha256(photo).digest() for photo in body.photos().values())
     return sha256(fields.encode() + b"".join(photos)).hexdigest()

@@ -30,7 +30,7 @@ async def identify(
 ) -> IdentificationResult:
     options = SearchOptions(body.gallery, body.top_k, body.target_fpir)
     if body.image is not None:
-        result = await identify_photo(service, body.image, options, body.face_selection, body.faces)
+        result = await identify_photo(service, body.image, options, body.face_selection, body.faces, body.liveness)
     else:
         assert body.embedding is not None  # IdentifyRequest has checked both
         assert body.encoder_id is not None

@@ -34,13 +34,15 @@ router = APIRouter(tags=["faces"], dependencies=[Depends(authorize)])
 async def verify(
     request: Request, service: Service, body: Annotated[VerifyRequest, Depends(body_parser(VerifyRequest))]
 ) -> VerificationResult:
-    target, selection = body.target_fmr, body.face_selection
+    target, selection, liveness = body.target_fmr, body.face_selection, body.liveness
     if body.image2 is not None:
-        result = await verify_photos(service, body.image1, body.image2, target_fmr=target, selection=selection)
+        result = await verify_photos(
+            service, body.image1, body.image2, target_fmr=target, selection=selection, liveness=liveness
+        )
     else:
         assert body.identity is not None  # VerifyRequest has checked it
         gallery = body.gallery or DEFAULT_GALLERY
         result = await verify_identity(
-            service, body.image1, body.identity, gallery, target_fmr=target, selection=selection
+            service, body.image1, body.identity, gallery, target_fmr=target, selection=selection, liveness=liveness
         )
     return with_timings(request, result)
