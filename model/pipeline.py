@@ -92,7 +92,9 @@ class PhotoReader:
         ends_early = detection.photo.ends_early
         return AlignedFace(face, crop, quality, len(detection.faces), timings_ms, ends_early, surroundings)
 
-    def read_all(self, data: bytes, selection: FaceSelection, most: int, cut: Cut | None = None) -> tuple[AlignedFace, ...]:
+    def read_all(
+        self, data: bytes, selection: FaceSelection, most: int, cut: Cut | None = None
+    ) -> tuple[AlignedFace, ...]:
         """Returns the selected face, then the others, the largest first, together at most `most`, each
         with its surroundings if `cut` is given.
 

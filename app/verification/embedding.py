@@ -13,8 +13,8 @@ from app.verification.service import FaceService
 def read_embedding(service: FaceService, embedding: Sequence[float], encoder_id: str) -> NDArray[np.float32]:
     """Returns the embedding as a vector (D,) of exactly unit length; the caller has checked that it is nearly.
 
-    Raises EmbeddingMismatch for one of another encoder, MalformedRequest for one of another dimension, and for any where the
-    operator requires live faces.
+    Raises EmbeddingMismatch for one of another encoder, MalformedRequest for one of another dimension, and for
+    any where the operator requires live faces.
     """
     if service.least_liveness is LivenessMode.REQUIRE:
         message = "shows nobody: this service requires live faces, so send a photo"

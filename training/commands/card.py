@@ -14,11 +14,12 @@ def card(
         Path, typer.Option(exists=True, file_okay=False, help="The checkout whose documents are written.")
     ] = Path(),
 ) -> None:
-    """Writes the figures of the shipped bundles and of the face detector into the model card and the documents."""
+    """Writes the figures of the shipped bundles, detector and liveness networks into the model card and the documents."""
     from model.detector.bundle import load_detector
     from model.encoder.bundle import load_bundle, shipped_bundles
+    from model.liveness.bundle import load_liveness
     from training.model_card.documents import fill_documents
 
     bundles = [load_bundle(path) for path in shipped_bundles().values()]
-    for path, text in fill_documents(root, bundles, load_detector().metadata).items():
+    for path, text in fill_documents(root, bundles, load_detector().metadata, load_liveness().metadata).items():
         (root / path).write_text(text, encoding="utf-8")

@@ -6,23 +6,26 @@ from typing import Any, Final
 from model.calibration import WORST_GROUP_FACTOR, Calibration, OperatingPoint
 from model.detector.bundle import DetectorMetadata
 from model.encoder.bundle import Bundle, BundleMetadata
+from model.liveness.bundle import LivenessMetadata
 from training.data.errors import DataError
 from training.evaluation.calibration.points import MIN_FALSE_MATCHES, MIN_PAIRS_OF_PEOPLE
 from training.model_card.detector_section import describe_detector, markdown_table
+from training.model_card.liveness_section import describe_liveness
 from training.model_card.places import fill_places
 from training.model_card.trust_section import describe_people, describe_strangers
 
 DECADES: Final = (1e-1, 10**-1.5, 1e-2, 10**-2.5, 1e-3, 10**-3.5, 1e-4, 10**-4.5, 1e-5, 10**-5.5, 1e-6)
 
 
-def fill_card(card: str, bundles: list[Bundle], detector: DetectorMetadata) -> str:
+def fill_card(card: str, bundles: list[Bundle], detector: DetectorMetadata, liveness: LivenessMetadata) -> str:
     """The card with new text between each `<!-- figures: NAME -->` and `<!-- end -->`.
 
-    NAME is that of a bundle, `results` for the results of the recipes that the bundles carry, or `detector`.
-    Raises DataError if the card lacks one of these places, or a bundle or the detector lacks its figures.
+    NAME is that of a bundle, `results` for the results of the recipes that the bundles carry, `detector`, or
+    `liveness`. Raises DataError if the card lacks one of these places, or if a file lacks its figures.
     """
     texts = {bundle.metadata.name: describe_bundle(bundle.metadata, bundle.path.name) for bundle in bundles}
     texts["detector"] = describe_detector(detector)
+    texts["liveness"] = describe_liveness(liveness)
     results = [result for bundle in bundles for result in (bundle.metadata.evaluation or {}).get("results", ())]
     if results:
         texts["results"] = _describe_results({result["recipe"]: result for result in results})

@@ -7,6 +7,7 @@ from typing import Final
 from model.calibration import Calibration
 from model.detector.bundle import DetectorMetadata
 from model.encoder.bundle import Bundle
+from model.liveness.bundle import LivenessMetadata
 from training.data.errors import DataError
 from training.model_card.card import fill_card
 from training.model_card.places import fill_places
@@ -21,7 +22,9 @@ TABLES: Final[Mapping[Path, Mapping[str, Callable[[Calibration], str]]]] = {
 }
 
 
-def fill_documents(root: Path, bundles: list[Bundle], detector: DetectorMetadata) -> dict[Path, str]:
+def fill_documents(
+    root: Path, bundles: list[Bundle], detector: DetectorMetadata, liveness: LivenessMetadata
+) -> dict[Path, str]:
     """The new text of every document below `root` that shows figures, by its path.
 
     Raises DataError if a document is not UTF-8 text or lacks a place, or if figures are missing.
@@ -29,7 +32,7 @@ def fill_documents(root: Path, bundles: list[Bundle], detector: DetectorMetadata
     calibration = next(bundle for bundle in bundles if bundle.metadata.name == DEFAULT_BUNDLE).metadata.calibration
     if calibration is None:
         raise DataError(f"The bundle {DEFAULT_BUNDLE} is not calibrated. Run `python -m training calibrate` first.")
-    filled = {CARD: fill_card(_read(root / CARD), bundles, detector)}
+    filled = {CARD: fill_card(_read(root / CARD), bundles, detector, liveness)}
     for path, tables in TABLES.items():
         texts = {name: describe(calibration) for name, describe in tables.items()}
         filled[path] = fill_places(_read(root / path), texts)

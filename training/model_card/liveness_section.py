@@ -22,10 +22,10 @@ def describe_liveness(metadata: LivenessMetadata) -> str:
         "weights": f"{metadata.source}; {metadata.licence}. Nothing was trained here",
         "agreement": f"with the authors' own code on {agreement['photos']} photos of LFW, largest difference of a "
         f"probability: {agreement['same_crops']:.1g} on the same crops, {agreement['own_crops']:.1g} on the service's",
-        "boxes": f"their detector's boxes are wider and lower than `{metadata.detector}`'s. Width "
-        f"x {correction.width:g}, "
-        f"height x {correction.height:g}, down by {correction.down:.1%} right by {correction.right:.1%}: mean "
-        f"IoU with their boxes {boxes['iou_with']:.2f} instead of {boxes['iou_without']:.2f} "
+        "boxes": f"their detector's boxes are wider and lower than `{metadata.detector}`'s. Width x "
+        f"{correction.width:g}, "
+        f"height x {correction.height:g}, moved by {correction.right:.1%} to the right and {correction.down:.1%} "
+        f"down: mean IoU with their boxes {boxes['iou_with']:.2f} instead of {boxes['iou_without']:.2f} "
         f"({boxes['photos']:.0f} photos; these fitted the correction)",
         "threshold": f"{metadata.threshold:.3f}: {report['target_bpcer']:.0%} of the live people before a camera were "
         f"refused, each set alike, among the people who chose it "

@@ -160,22 +160,17 @@ async def test_faces_to_judge_and_faces_to_encode_are_batches_of_their_own(make:
     first = asyncio.create_task(workers.encode(crops(1)))
     await asyncio.sleep(0.05)
     surroundings = np.full((1, 2, 80, 80, 3), 255, np.uint8)
-    tasks = [
-        asyncio.create_task(task)
-        for task in (
-            workers.encode(crops(2)),
-            workers.judge(judge, surroundings),
-            workers.encode(crops(3)),
-            workers.judge(judge, surroundings // 255),
-        )
-    ]
+    second = asyncio.create_task(workers.encode(crops(2)))
+    live = asyncio.create_task(workers.judge(judge, surroundings))
+    await asyncio.sleep(0.05)
+    third = asyncio.create_task(workers.encode(crops(3)))
+    attack = asyncio.create_task(workers.judge(judge, surroundings // 255))
     await asyncio.sleep(0.05)
     encoder.gate.set()
     await first
-    encoded, live, encoded_too, attack = [(await task).result for task in tasks]
-    assert (encoded.vectors.item(), encoded_too.vectors.item()) == (2, 3)
-    assert live.tolist() == [1]
-    assert attack.tolist() == [pytest.approx(1 / 255)]
+    assert [(await task).result.vectors.item() for task in (second, third)] == [2, 3]
+    assert (await live).result.tolist() == [1]
+    assert (await attack).result.tolist() == [pytest.approx(1 / 255)]
     assert encoder.batches == sizes == [1, 2]
     assert judge.batches == [2]
 
