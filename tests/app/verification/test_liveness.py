@@ -85,7 +85,7 @@ async def test_a_photo_without_a_face_is_not_judged(workers: Workers) -> None:
     assert not judge.batches
 
 
-def test_an_attack_is_refused_where_live_faces_are_required_and_its_photo_is_named(workers: Workers) -> None:
+async def test_an_attack_is_refused_where_live_faces_are_required_and_its_photo_is_named(workers: Workers) -> None:
     results = [decide_liveness(0.9, 0.5), decide_liveness(0.1, 0.5)]
     with pytest.raises(PresentationAttack, match=r"its liveness is 0\.100, below 0\.500") as raised:
         LivenessCheck(LivenessMode.REQUIRE, FakeJudge(), workers).enforce(results, ("image1", "image2"))

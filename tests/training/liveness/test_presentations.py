@@ -55,7 +55,7 @@ def test_the_names_of_msu_mfsd_say_what_is_presented_and_by_whom(tmp_path: Path)
 
 
 def test_another_photo_among_those_of_msu_mfsd_is_refused(tmp_path: Path) -> None:
-    write(tmp_path / "pics" / "real" / "holiday.jpg")
+    write(tmp_path / "pics" / "real" / "holiday.jpg", tmp_path / "pics" / "attack" / "holiday.jpg")
     with pytest.raises(DataError, match=r"holiday\.jpg is not a frame of MSU-MFSD"):
         load_msu_mfsd(tmp_path)
 
