@@ -14,7 +14,7 @@ def card(
         Path, typer.Option(exists=True, file_okay=False, help="The checkout whose documents are written.")
     ] = Path(),
 ) -> None:
-    """Writes the figures of the shipped bundles, detector and liveness networks into the model card and the documents."""
+    """Writes the figures of bundles, detector and liveness networks into the model card and the documents."""
     from model.detector.bundle import load_detector
     from model.encoder.bundle import load_bundle, shipped_bundles
     from model.liveness.bundle import load_liveness
