@@ -6,6 +6,7 @@ import pytest
 from app.errors import LivenessUnavailable, PresentationAttack
 from app.inference.liveness import LivenessLoader
 from app.inference.workers import Workers
+from app.verification.detected_face import LivenessDecision
 from app.verification.liveness import (
     LivenessCheck,
     LivenessMode,
@@ -13,7 +14,6 @@ from app.verification.liveness import (
     open_check,
     stricter_mode,
 )
-from app.verification.results import LivenessDecision
 from model.runtime.torchscript import BundleError
 from tests.support.fakes import FakeEncoder
 from tests.support.liveness import FakeJudge
