@@ -9,7 +9,7 @@ from uuid import uuid4
 import typer
 
 from app.cli.client.backend import open_service
-from app.cli.client.options import AsJson, IfExists, InGallery, Local, Name, Photo, Photos, Selection, Url
+from app.cli.client.options import AsJson, IfExists, InGallery, Liveness, Local, Name, Photo, Photos, Selection, Url
 from app.cli.client.words import describe_enrollment, describe_identification, describe_verification, print_answer
 from app.cli.output import NO, YES
 
@@ -27,6 +27,7 @@ def verify(
         float | None, typer.Option(help="Highest false match rate to accept; default: the model's.")
     ] = None,
     face_selection: Selection = "largest",
+    liveness: Liveness = "off",
     url: Url = None,
     local: Local = False,
     as_json: AsJson = False,
@@ -39,10 +40,17 @@ def verify(
         raise typer.BadParameter("Give a second photo, or --identity with the name of an enrolled person.")
     with open_service(url, local, as_json, needs_gallery=identity is not None) as service:
         if second is not None:
-            answer = service.verify(first, second, target_fmr=target_fmr, face_selection=face_selection)
+            answer = service.verify(
+                first, second, target_fmr=target_fmr, face_selection=face_selection, liveness=liveness
+            )
         else:
             answer = service.verify_identity(
-                first, str(identity), gallery=gallery, target_fmr=target_fmr, face_selection=face_selection
+                first,
+                str(identity),
+                gallery=gallery,
+                target_fmr=target_fmr,
+                face_selection=face_selection,
+                liveness=liveness,
             )
     print_answer(answer, as_json, describe_verification)
     raise typer.Exit(YES if answer.verified else NO)
@@ -60,6 +68,7 @@ def enroll(
     ] = None,
     min_quality: Annotated[float, typer.Option(help="Refuse a photo of lower quality (0 to 1).")] = 0.0,
     face_selection: Selection = "largest",
+    liveness: Liveness = "off",
     expires_at: Annotated[
         datetime | None,
         typer.Option(help="When the template expires, in UTC. From then on it is never matched.", show_default=False),
@@ -84,6 +93,7 @@ def enroll(
             metadata=None if metadata is None else _parse_object(metadata),
             if_exists=if_exists,
             face_selection=face_selection,
+            liveness=liveness,
             min_quality=min_quality,
             expires_at=expires_at and expires_at.replace(tzinfo=UTC),
             consent_ref=consent_ref,
@@ -100,6 +110,7 @@ def identify(
         float | None, typer.Option(help="Highest share of strangers to be taken for somebody; default 0.01.")
     ] = None,
     face_selection: Selection = "largest",
+    liveness: Liveness = "off",
     everybody: Annotated[bool, typer.Option("--everybody", help="Search for every face on the photo.")] = False,
     url: Url = None,
     local: Local = False,
@@ -117,6 +128,7 @@ def identify(
             target_fpir=target_fpir,
             face_selection=face_selection,
             faces="all" if everybody else None,
+            liveness=liveness,
         )
     print_answer(answer, as_json, describe_identification)
     decisions = [each.decision for each in answer.faces] or [answer.decision]

@@ -7,6 +7,7 @@ import typer
 
 FaceSelection = Literal["largest", "central", "single"]
 IfExists = Literal["reject", "add", "replace"]
+LivenessMode = Literal["off", "report", "require"]
 
 Photo = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A photo.")]
 Photos = Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="One photo, or several.")]
@@ -23,6 +24,9 @@ Local = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print whole answers as JSON, and errors too.")]
 InGallery = Annotated[str, typer.Option("--gallery", help="Name of the gallery.")]
+Liveness = Annotated[
+    LivenessMode, typer.Option(help="Whether a face looks like a photo of a photo or screen: say so, or refuse it.")
+]
 Selection = Annotated[
     FaceSelection, typer.Option(help="The face that counts if a photo has several; `single` refuses such a photo.")
 ]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
         DeletionReceipt,
         EditedIdentity,
         Enrollment,
+        Face,
         Identification,
         Notice,
         Record,
@@ -39,6 +40,7 @@ def describe_verification(answer: "Verification") -> Iterator[str]:
         f"At this threshold, {_one_in(rates.fmr)} pairs of different people is taken for one person, and "
         f"{rates.fnmr:.1%} of the pairs of one person are missed."
     )
+    yield from _liveness(answer.faces)
     yield from _warnings(answer.warnings)
 
 
@@ -49,6 +51,7 @@ def describe_enrollment(answer: "Enrollment") -> Iterator[str]:
     )
     for each in answer.templates[1:]:
         yield f"  and template {each.template_id}, quality {each.face.quality.score:.2f}."
+    yield from _liveness([each.face for each in answer.templates] or [answer.face])
     yield from _warnings(answer.warnings)
 
 
@@ -74,6 +77,8 @@ def describe_identification(answer: "Identification") -> Iterator[str]:
         left, top, right, bottom = (round(edge) for edge in found.face.box)
         name = found.identity if found.decision == "match" else found.decision
         yield f"  face {number} at ({left}, {top}) to ({right}, {bottom}): {name}"
+    searched = [each.face for each in answer.faces] or ([answer.face] if answer.face else [])
+    yield from _liveness(searched)
     yield from _warnings(answer.warnings)
 
 
@@ -87,6 +92,13 @@ def describe_deletion(answer: "DeletionReceipt") -> Iterator[str]:
     counted = _count(len(answer.template_ids), "template")
     yield f"Deleted from the gallery {answer.gallery}: {counted}{f'; nothing is left of {people}' if people else ''}."
     yield answer.erasure.detail
+
+
+def _liveness(faces: "Iterable[Face]") -> Iterator[str]:
+    for number, face in enumerate(faces, start=1):
+        if face.liveness:
+            meaning = "looks live" if face.liveness.decision == "live" else "looks like a photo of a photo or screen"
+            yield f"Face {number} {meaning}: score {face.liveness.score:.2f}, threshold {face.liveness.threshold:.2f}."
 
 
 def _warnings(warnings: "Iterable[Notice]") -> Iterator[str]:

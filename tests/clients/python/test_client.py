@@ -334,3 +334,14 @@ def test_every_public_name_exists() -> None:
         "status": "ready",
         "reasons": [],
     }
+
+
+def test_liveness_is_asked_for_and_read(ask: Ask) -> None:
+    judged = {"score": 0.2, "threshold": 0.9, "decision": "attack"}
+    handle, asked = answering(
+        httpx.Response(201, json={**ENROLLMENT, "face": {**ENROLLMENT["face"], "liveness": judged}})
+    )
+    answer = ask(handle)("enroll", "ada", b"photo", liveness="report")
+    assert b'name="liveness"\r\n\r\nreport' in asked[0].content
+    assert (answer.face.liveness.decision, answer.face.liveness.score) == ("attack", 0.2)
+    assert answer.face.liveness.threshold == 0.9

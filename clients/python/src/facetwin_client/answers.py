@@ -51,6 +51,15 @@ class Pose(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Liveness(Record):
+    """Whether a face was before the camera. One photo cannot prove it."""
+
+    score: float  # 0..1; high is live
+    threshold: float
+    decision: str  # live or attack
+
+
+@dataclass(frozen=True, kw_only=True)
 class Face(Record):
     """A face in pixels of the photo as sent, with its EXIF orientation applied."""
 
@@ -61,6 +70,7 @@ class Face(Record):
     quality: Quality
     rotation: int  # degrees counter-clockwise by which the photo was turned to find the face
     faces_in_photo: int
+    liveness: Liveness | None = None  # with liveness="report" or "require"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,21 +31,29 @@ from facetwin_client.photos import Photo
 
 FaceSelection = Literal["largest", "central", "single"]
 IfExists = Literal["reject", "add", "replace"]
+LivenessMode = Literal["off", "report", "require"]
 R = TypeVar("R", bound=Record)
 
 DEFAULT_GALLERY = "default"
 
 
 def verify(
-    image1: Photo, image2: Photo, *, target_fmr: float | None = None, face_selection: FaceSelection | None = None
+    image1: Photo,
+    image2: Photo,
+    *,
+    target_fmr: float | None = None,
+    face_selection: FaceSelection | None = None,
+    liveness: LivenessMode | None = None,
 ) -> Call[Verification]:
     """Compares two photos: do they show the same person?
 
     `target_fmr` is the highest false match rate to accept. `face_selection` says which face counts if a photo has
-    several; `single` refuses such a photo.
+    several; `single` refuses such a photo. `liveness` asks whether the faces look like photos of photos or screens:
+    `report` says so, `require` refuses them.
     """
     photos = (("image1", image1), ("image2", image2))
-    return _search("/verify", Verification, photos, target_fmr=target_fmr, face_selection=face_selection)
+    fields = {"target_fmr": target_fmr, "face_selection": face_selection, "liveness": liveness}
+    return _search("/verify", Verification, photos, **fields)
 
 
 def verify_identity(
@@ -55,9 +63,16 @@ def verify_identity(
     gallery: str | None = None,
     target_fmr: float | None = None,
     face_selection: FaceSelection | None = None,
+    liveness: LivenessMode | None = None,
 ) -> Call[Verification]:
     """Compares a photo with an enrolled person: is it them?"""
-    fields = {"identity": identity, "gallery": gallery, "target_fmr": target_fmr, "face_selection": face_selection}
+    fields = {
+        "identity": identity,
+        "gallery": gallery,
+        "target_fmr": target_fmr,
+        "face_selection": face_selection,
+        "liveness": liveness,
+    }
     return _search("/verify", Verification, (("image1", image),), **fields)
 
 
@@ -69,6 +84,7 @@ def enroll(
     metadata: Mapping[str, Any] | None = None,
     if_exists: IfExists | None = None,
     face_selection: FaceSelection | None = None,
+    liveness: LivenessMode | None = None,
     min_quality: float | None = None,
     expires_at: datetime | None = None,
     consent_ref: str | None = None,
@@ -85,6 +101,7 @@ def enroll(
         "metadata": metadata,
         "if_exists": if_exists,
         "face_selection": face_selection,
+        "liveness": liveness,
         "min_quality": min_quality,
         "expires_at": expires_at,
         "consent_ref": consent_ref,
@@ -111,13 +128,14 @@ def identify(
     target_fpir: float | None = None,
     face_selection: FaceSelection | None = None,
     faces: Literal["selected", "all"] | None = None,
+    liveness: LivenessMode | None = None,
 ) -> Call[Identification]:
     """Searches a gallery for the person in a photo, or with `faces="all"` for everybody in it.
 
     `target_fpir` is the highest share of strangers to be taken for somebody.
     """
     fields = {"gallery": gallery, "top_k": top_k, "target_fpir": target_fpir, "face_selection": face_selection}
-    return _search("/identify", Identification, (("image", image),), **fields, faces=faces)
+    return _search("/identify", Identification, (("image", image),), **fields, faces=faces, liveness=liveness)
 
 
 def identify_embedding(
@@ -168,9 +186,9 @@ def embed(image: Photo, *, face_selection: FaceSelection | None = None) -> Call[
     return _search("/embed", Embedding, (("image", image),), face_selection=face_selection)
 
 
-def detect(image: Photo) -> Call[Detection]:
+def detect(image: Photo, *, liveness: LivenessMode | None = None) -> Call[Detection]:
     """Finds every face in a photo."""
-    return _search("/detect", Detection, (("image", image),))
+    return _search("/detect", Detection, (("image", image),), liveness=liveness)
 
 
 def list_identities(

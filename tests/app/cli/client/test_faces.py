@@ -153,3 +153,12 @@ def test_everybody_on_a_photo_is_searched(ruby: Path, azure: Path) -> None:
     run_command("enroll", "ruby", ruby)
     assert "face 1 at (" in run_command("identify", ruby, "--everybody").stdout
     run_command("identify", azure, "--everybody", exit_code=1)
+
+
+@pytest.mark.usefixtures("service")
+def test_liveness_is_reported_or_required(ruby: Path, azure: Path) -> None:
+    assert "Face 2 looks live" in run_command("verify", azure, azure, "--liveness", "report").stdout
+    assert "looks like a photo of a photo or screen" in run_command("verify", ruby, ruby, "--liveness", "report").stdout
+    assert "(presentation_attack)" in run_command("enroll", "ruby", ruby, "--liveness", "require", exit_code=2).output
+    assert "looks live" in run_command("enroll", "azure", azure, "--liveness", "require").stdout
+    assert "looks live" in run_command("identify", azure, "--liveness", "report").stdout
