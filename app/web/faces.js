@@ -1,6 +1,7 @@
 /** A face in words. */
 
 import { element } from "./elements.js";
+import { livenessInWords } from "./liveness.js";
 import { percent } from "./rates.js";
 
 const POSES = [
@@ -24,6 +25,8 @@ export function faceFacts(face) {
     ["Chance that it is a face", percent(face.detection_score)],
     ["Pose", poseInWords(pose)],
   ];
+  const live = livenessInWords(face);
+  if (live) facts.push(["Liveness", live]);
   if (face.rotation) facts.push(["Photo turned by", `${face.rotation}°`]);
   return element(
     "dl",

@@ -3,6 +3,7 @@
 import { gauge } from "../charts/gauge.js";
 import { busy, button, details, element, field, heading } from "../elements.js";
 import { faceFacts, facesInWords, qualityWords } from "../faces.js";
+import { LivenessChoice, livenessInWords } from "../liveness.js";
 import { PhotoField } from "../photos/photo_field.js";
 import { noticeList, problemPanel } from "../problems.js";
 import { count, likelihood, oneIn, ofMany, pointAtFmr } from "../rates.js";
@@ -17,11 +18,13 @@ export class CompareView {
     const changed = () => this.compare();
     this.fields = [new PhotoField("First photo", changed), new PhotoField("Second photo", changed)];
     this.strictness = element("select", { onchange: changed }, element("option", { value: "" }, "The model’s default"));
+    this.liveness = new LivenessChoice(changed);
     this.result = element("section", { "aria-label": "Result" });
     this.tools = element(
       "div",
       { class: "row spread tools", hidden: true },
       field("Strictness", this.strictness),
+      this.liveness.element,
       button("Start over", () => this.reset(), { class: "quiet" }),
     );
     this.element = element(
@@ -71,7 +74,7 @@ export class CompareView {
     if (!first.file || !second.file) return this.showEmpty();
     const run = (this.running = new AbortController());
     this.show(element("div", { class: "card" }, busy("Comparing the two photos …")));
-    const fields = { image1: first.file, image2: second.file, target_fmr: this.strictness.value };
+    const fields = { image1: first.file, image2: second.file, target_fmr: this.strictness.value, liveness: this.liveness.value };
     try {
       const [answer, card] = await Promise.all([
         this.service.call("POST", "verify", { fields, signal: run.signal }),
@@ -122,12 +125,18 @@ export class CompareView {
         ),
         gauge(similarity, threshold, verified),
         element("div", { class: "stack-small" }, ...meaning(answer)),
+        ...this.livenessLines(faces),
         ...noticeList(warnings),
         element("div", {}, details("Numbers", ...numbers(answer)), details("Faces", this.faceColumns(faces))),
       ),
     );
     this.result.scrollIntoView({ block: "nearest", behavior: "smooth" });
     this.announce(`${verdict}. Similarity ${similarity.toFixed(2)}, threshold ${threshold.toFixed(2)}.`);
+  }
+
+  livenessLines(faces) {
+    const judged = faces.map((face, index) => [this.fields[index].label, livenessInWords(face)]).filter(([, words]) => words);
+    return judged.map(([label, words]) => element("p", { class: "liveness" }, `${label}: ${words}.`));
   }
 
   crops(faces, card) {

@@ -2,6 +2,7 @@
 
 import { busy, button, details, element, field, heading } from "../elements.js";
 import { faceFacts, facesInWords, qualityWords } from "../faces.js";
+import { LivenessChoice } from "../liveness.js";
 import { PhotoField } from "../photos/photo_field.js";
 import { noticeList, problemPanel } from "../problems.js";
 import { formatDay } from "../dates.js";
@@ -17,6 +18,7 @@ export class EnrollView {
     this.gallery.value = "default";
     this.consent = input("text", { name: "consent_ref", maxlength: "200", placeholder: "form 2026-117" });
     this.expires = input("date", { name: "expires_at", min: new Date(Date.now() + 86_400_000).toISOString().slice(0, 10) });
+    this.liveness = new LivenessChoice();
     this.submit = element("button", { class: "button primary", type: "submit" }, "Enroll");
     this.result = element("section", { "aria-label": "Result" });
     this.form = element(
@@ -39,6 +41,7 @@ export class EnrollView {
           field("Never match this photo after", this.expires),
         ),
       ),
+      this.liveness.element,
       element("div", { class: "row" }, this.submit),
       element(
         "p",
@@ -80,6 +83,7 @@ export class EnrollView {
       image: this.photo.file,
       gallery: this.gallery.value,
       if_exists: ifExists,
+      liveness: this.liveness.value,
       consent_ref: this.consent.value.trim(),
       expires_at: this.expires.value && new Date(`${this.expires.value}T23:59:59`).toISOString(),
     };

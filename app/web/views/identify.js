@@ -4,6 +4,7 @@ import { similarityBar } from "../charts/gauge.js";
 import { busy, details, element, field, heading } from "../elements.js";
 import { faceFacts, qualityWords } from "../faces.js";
 import { GalleryChoice } from "../galleries.js";
+import { LivenessChoice } from "../liveness.js";
 import { PhotoField } from "../photos/photo_field.js";
 import { noticeList, problemPanel } from "../problems.js";
 import { count, ofMany } from "../rates.js";
@@ -17,6 +18,7 @@ export class IdentifyView {
     Object.assign(this, { service, announce, running: null });
     this.photo = new PhotoField("Photo", () => this.identify());
     this.gallery = new GalleryChoice(service, () => this.identify());
+    this.liveness = new LivenessChoice(() => this.identify());
     this.result = element("section", { class: "stack", "aria-label": "Result" });
     this.element = element(
       "div",
@@ -25,7 +27,7 @@ export class IdentifyView {
       element(
         "div",
         { class: "columns" },
-        element("div", { class: "stack" }, this.photo.element, field("Gallery", this.gallery.element)),
+        element("div", { class: "stack" }, this.photo.element, field("Gallery", this.gallery.element), this.liveness.element),
         this.result,
       ),
     );
@@ -66,7 +68,7 @@ export class IdentifyView {
     this.result.replaceChildren(element("div", { class: "card" }, busy("Searching the gallery …")));
     try {
       const everybody = await this.service.offers("post", "/identify", "faces");
-      const fields = { image: this.photo.file, gallery: this.gallery.value, faces: everybody ? "all" : null };
+      const fields = { image: this.photo.file, gallery: this.gallery.value, faces: everybody ? "all" : null, liveness: this.liveness.value };
       const [answer, card] = await Promise.all([
         this.service.call("POST", "identify", { fields, signal: run.signal }),
         this.service.model(),

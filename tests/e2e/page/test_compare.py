@@ -114,3 +114,22 @@ def test_crops_are_aligned_as_the_service_aligns_them(page: Page, service: Serve
         )
         expected = similarity_transform(landmarks, template)
         np.testing.assert_allclose([[a, -b, x], [b, a, y]], expected, atol=1e-9)
+
+
+def test_liveness_is_reported_and_a_photo_of_a_screen_refused(page: Page, photos: dict[str, bytes]) -> None:
+    choose(page, "First photo", photos["aaron"])
+    choose(page, "Second photo", photos["abba"])
+    page.wait_for_selector(".verdict")
+    expect(page.locator(".liveness")).to_have_count(0)
+    page.get_by_label("Photo of a photo").select_option("report")
+    expect(page.locator(".liveness")).to_have_count(2)
+    words = page.locator(".liveness").all_inner_texts()
+    assert all("looks live (score" in each or "looks like a photo of a photo" in each for each in words)
+    refused = next(
+        (label for label in ("First", "Second") if any(f"{label} photo: looks like" in each for each in words)), None
+    )
+    page.get_by_label("Photo of a photo").select_option("require")
+    if refused:
+        expect(page.get_by_text("could not be used. Replace it.")).to_be_visible()
+    else:
+        expect(page.locator(".verdict")).to_be_visible()
