@@ -3,6 +3,7 @@
 FacetwinError
  ├─ MalformedRequest      a missing, unknown or invalid field
  ├─ Unauthorized          no key, or a wrong one
+ ├─ Forbidden             the key may not do this, or not in this gallery
  ├─ ForeignRequest        a web page of another origin calls, or the service goes by a foreign name
  ├─ UnknownGallery
  ├─ UnknownIdentity
@@ -24,6 +25,9 @@ FacetwinError
  ├─ NotReady              the service runs but must refuse requests
  ├─ PresentationAttack    a face that is not live, where live ones are required
  ├─ LivenessUnavailable   liveness was asked for, but its networks cannot be used
+ ├─ NoKeys                the service would have to refuse every call, so it does not start
+ ├─ KeyNameTaken          a key of that name exists, or existed
+ ├─ UnknownKey            there is no key of that name
  └─ GalleryUnavailable    the gallery's database cannot be used, or does not answer in time
 """
 
@@ -51,6 +55,10 @@ class MalformedRequest(FacetwinError):
 
 class Unauthorized(FacetwinError):
     code = "unauthorized"
+
+
+class Forbidden(FacetwinError):
+    code = "forbidden"
 
 
 class ForeignRequest(FacetwinError):
@@ -211,6 +219,25 @@ class LivenessUnavailable(FacetwinError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"Liveness cannot be judged, and nothing is taken for live unseen: {reason}")
+
+
+class NoKeys(FacetwinError):
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"refusing to serve biometric data on {host} without authentication. Make a key with `facetwin keys add "
+            "NAME --scope ...`, or set FACETWIN_API_KEYS, or FACETWIN_ALLOW_ANONYMOUS=true if a proxy in front of the "
+            "service authenticates callers"
+        )
+
+
+class KeyNameTaken(FacetwinError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is or was a key named {name!r}. Choose another name, so that the audit stays clear.")
+
+
+class UnknownKey(FacetwinError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no key named {name!r}. `facetwin keys list` shows all of them.")
 
 
 class GalleryUnavailable(FacetwinError):

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -15,8 +16,9 @@ from limits import parse_many
 from PIL import Image
 
 from app.api import routes
-from app.api.access import AccessMiddleware, Keys
+from app.api.access import AccessMiddleware
 from app.api.docs import install_docs, openapi_schema
+from app.api.key_ring import KeyRing
 from app.api.middleware import ClientDisconnectMiddleware, RequestLogMiddleware
 from app.api.origins import OriginMiddleware
 from app.api.page import install_page
@@ -24,14 +26,15 @@ from app.api.prefix import PrefixMiddleware
 from app.api.problems import install_problem_handlers
 from app.api.rate_limits import RateLimitMiddleware, RateLimits
 from app.api.request_bounds import RequestBoundsMiddleware
+from app.api.scopes import routes_without_needs
 from app.api.security_headers import SecurityHeadersMiddleware
 from app.api.target import TargetMiddleware
 from app.api.version import VersionMiddleware
 from app.body_limits import BodyLimits
 from app.cores import count_cores
-from app.errors import NotReady
+from app.errors import NoKeys, NotReady
 from app.gallery import open_gallery
-from app.gallery.base import Gallery
+from app.gallery.base import Store
 from app.gallery.guarded import GuardedGallery
 from app.inference.admission import Admission
 from app.inference.decoding.pool import DecoderPool
@@ -84,14 +87,14 @@ ComponentFactory = Callable[[Settings, Metrics], AbstractAsyncContextManager[Com
 async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterator[Components]:
     """Builds the components that the settings name, and closes them on exit.
 
-    Raises BundleError, LivenessUnavailable, GalleryError or ValueError if a setting names something unusable.
+    Raises BundleError, LivenessUnavailable, GalleryError or ValueError if a setting names something unusable, NoKeys
+    without any key.
     """
     keep_freed_memory()
     limit_torch_threads(count_cores(), settings.threads_or_default * settings.workers)
     async with AsyncExitStack() as stack:
         # The gallery comes first: if it cannot be opened, the start ends before the networks are loaded and timed.
-        gallery = await open_gallery(settings.gallery_url, settings.gallery_limits)
-        stack.push_async_callback(gallery.close)
+        gallery = await stack.enter_async_context(open_store(settings))
         networks = await asyncio.to_thread(
             load_networks, settings.device, find_bundle(settings.bundle), settings.precision, settings.engine
         )
@@ -119,13 +122,35 @@ async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterato
         metrics.set_network_seconds("detector", hardware.detector)
         if not not_ready:
             started = {"bundle": metadata.name, "encoder_id": metadata.encoder_id, "hardware": asdict(hardware)}
-            log.info("ready", extra=started)
+            log.info("ready", extra={**started, "audit": "on" if guarded.is_audited else "off"})
         trimming = asyncio.create_task(return_memory_regularly())
         stack.callback(trimming.cancel)
         yield Components(service, not_ready)
 
 
-def guard_gallery(gallery: Gallery, settings: Settings) -> GuardedGallery:
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """Opens the gallery, with its keys and its audit log.
+
+    Raises GalleryError, and NoKeys if the service would listen to other machines and no key could ever be right.
+    """
+    gallery = await open_gallery(
+        settings.gallery_url,
+        settings.gallery_limits,
+        settings.audit_secret,
+        allow_unaudited=settings.allow_unaudited,
+    )
+    try:
+        if settings.needs_stored_key:
+            states = {key.state(datetime.now(UTC)) for key in await gallery.keys.list_all()}
+            if "active" not in states:
+                raise NoKeys(settings.host)
+        yield gallery
+    finally:
+        await gallery.close()
+
+
+def guard_gallery(gallery: Store, settings: Settings) -> GuardedGallery:
     """Returns the gallery with the time limits of the settings. Half of the requests in flight may wait for it."""
     max_calls = max((settings.threads_or_default + settings.max_waiting) // 2, 1)
     return GuardedGallery(gallery, max_calls, settings.gallery_limits.wait_s, settings.deadline_s)
@@ -160,13 +185,18 @@ def create_app(settings: Settings | None = None, components: ComponentFactory = 
     """Returns the application. Reads the settings from the environment unless given; tests pass fake components."""
     settings = settings or load_settings()
     metrics = Metrics()
+    keys = KeyRing([key.get_secret_value() for key in settings.api_keys], required=settings.needs_stored_key)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with components(settings, metrics) as built:
+            list_keys = built.service.gallery.list_keys
+            await keys.read(list_keys)
+            following = asyncio.create_task(keys.follow(list_keys))
             app.state.service = built.service
             app.state.not_ready = built.not_ready
             yield
+            following.cancel()
 
     app = FastAPI(
         title="facetwin",
@@ -191,6 +221,8 @@ def create_app(settings: Settings | None = None, components: ComponentFactory = 
         install_page(app)
     if settings.docs:
         install_docs(app)
+    if missing := routes_without_needs(app):
+        raise ValueError(f"app/api/scopes.py does not say what these routes need: {', '.join(missing)}")
     capacity = settings.threads_or_default + settings.max_waiting
     admission = Admission(capacity, settings.deadline_s, metrics.set_in_flight)
     limits = BodyLimits(routes.PHOTOS, settings.max_image_bytes, settings.max_held_bytes)
@@ -200,9 +232,13 @@ def create_app(settings: Settings | None = None, components: ComponentFactory = 
     app.add_middleware(TargetMiddleware)
     if settings.rate_limits:
         app.add_middleware(RateLimitMiddleware, limits=RateLimits(parse_many(settings.rate_limits)))
-    app.add_middleware(AccessMiddleware, keys=Keys([key.get_secret_value() for key in settings.api_keys]))
-    if not settings.api_keys:
-        app.add_middleware(OriginMiddleware, hosts=settings.known_hosts, origins=settings.allowed_origins)
+    app.add_middleware(AccessMiddleware, keys=keys)
+    app.add_middleware(
+        OriginMiddleware,
+        hosts=settings.known_hosts,
+        origins=settings.allowed_origins,
+        needs_key=lambda: keys.needs_key,
+    )
     app.add_middleware(RequestLogMiddleware, metrics=metrics)
     if settings.allowed_origins:
         app.add_middleware(

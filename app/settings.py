@@ -3,6 +3,7 @@
 import os
 import re
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 from limits import parse_many
@@ -13,6 +14,7 @@ from app.addresses import Proxies, is_address, is_loopback
 from app.body_limits import MOST_PHOTOS, largest_body
 from app.cores import count_cores
 from app.gallery import POSTGRES_PREFIX, SQLITE_PREFIX
+from app.gallery.audit import AuditSecret
 from app.gallery.base import GalleryLimits
 from app.verification.liveness import LivenessMode
 from model.encoder.bundle import Precision
@@ -65,9 +67,17 @@ class Settings(BaseSettings):
     )
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
-        description="Comma-separated keys of at least 16 characters. Callers send one as `Authorization: Bearer KEY`.",
+        description="Comma-separated keys of at least 16 characters, with every scope. Callers send one as "
+        "`Authorization: Bearer KEY`. `facetwin keys` makes keys that may do less.",
     )
     allow_anonymous: bool = Field(False, description="Allow other machines to call the service without a key.")
+    audit_key: SecretStr | None = Field(
+        None, description="Secret of the audit log, at least 32 characters. Without it, nothing is recorded."
+    )
+    audit_key_file: Path | None = Field(None, description="File with that secret, instead of FACETWIN_AUDIT_KEY.")
+    allow_unaudited: bool = Field(
+        False, description="Allow changes without a record to a gallery that has an audit log."
+    )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Comma-separated names by which callers without a key may address the service."
     )
@@ -131,9 +141,21 @@ class Settings(BaseSettings):
         return GalleryLimits(wait_s, self.gallery_connections, statement_s=self.deadline_s)
 
     @property
+    def needs_stored_key(self) -> bool:
+        """Whether the service must not serve anybody until its gallery has a key."""
+        return not (is_loopback(self.host) or self.api_keys or self.allow_anonymous)
+
+    @property
+    def audit_secret(self) -> AuditSecret | None:
+        """The secret of the audit log; None if nothing is recorded."""
+        if self.audit_key_file is not None:
+            return AuditSecret(_read_secret(self.audit_key_file).encode())
+        return None if self.audit_key is None else AuditSecret(self.audit_key.get_secret_value().encode())
+
+    @property
     def known_hosts(self) -> tuple[str, ...] | None:
-        """The names by which callers may address the service, besides those of this machine; None allows any."""
-        if self.allowed_hosts or (is_loopback(self.host) and not self.api_keys):
+        """The names by which callers without a key may address the service, besides this machine's; None allows any."""
+        if self.allowed_hosts or is_loopback(self.host):
             return (*self.allowed_hosts, self.host.lower())
         return None
 
@@ -207,13 +229,24 @@ class Settings(BaseSettings):
             )
         return url
 
+    @field_validator("audit_key")
+    @classmethod
+    def _check_audit_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None:
+            _check_secret(key.get_secret_value())
+        return key
+
+    @field_validator("audit_key_file")
+    @classmethod
+    def _check_audit_key_file(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            _read_secret(path)
+        return path
+
     @model_validator(mode="after")
-    def _check_access(self) -> Self:
-        if not (is_loopback(self.host) or self.api_keys or self.allow_anonymous):
-            raise ValueError(
-                f"refusing to serve biometric data on {self.host} without authentication. Set FACETWIN_API_KEYS, or "
-                "FACETWIN_ALLOW_ANONYMOUS=true if a proxy in front of the service authenticates callers"
-            )
+    def _check_one_audit_key(self) -> Self:
+        if self.audit_key is not None and self.audit_key_file is not None:
+            raise ValueError("set FACETWIN_AUDIT_KEY or FACETWIN_AUDIT_KEY_FILE, not both")
         return self
 
     @model_validator(mode="after")
@@ -236,13 +269,27 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def unused_client_key(settings: Settings) -> str | None:
-    """Says that the client's key is set and the service has no keys; None if that is not so.
+    """Says that the client's key is set, and that only keys of the gallery would make the service ask for one.
 
-    Whoever means FACETWIN_API_KEYS would otherwise believe that the service asks for a key.
+    Whoever means FACETWIN_API_KEYS would otherwise believe that the service asks for a key. None if it is not so.
     """
-    if not os.environ.get("FACETWIN_API_KEY") or settings.api_keys:
+    if not os.environ.get("FACETWIN_API_KEY") or settings.api_keys or settings.needs_stored_key:
         return None
     return (
-        "FACETWIN_API_KEY is the key that clients send. This service asks for none: everybody who reaches it may call. "
-        "Set FACETWIN_API_KEYS to have it ask."
+        "FACETWIN_API_KEY is the key that clients send. Unless its gallery has keys, this service asks for none: "
+        "everybody who reaches it may call. Set FACETWIN_API_KEYS, or add a key with `facetwin keys add`, to have it ask."
     )
+
+
+def _read_secret(path: Path) -> str:
+    """Returns the secret in a file, without the line break at its end. Raises ValueError."""
+    try:
+        return _check_secret(path.read_text(encoding="utf-8").strip())
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _check_secret(secret: str) -> str:
+    if len(secret) < 32:
+        raise ValueError("the secret has fewer than 32 characters; generate one with `openssl rand -hex 32`")
+    return secret

@@ -1,41 +1,24 @@
-"""Who may call: checked before anything reads the body, for every path that is not listed as open."""
-
-import hmac
-from collections.abc import Sequence
+"""Who may call, and for what: checked before anything reads the body, for every path that is not listed as open."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.api.key_ring import KeyRing
 from app.api.paths import is_open, route_path
-from app.errors import Unauthorized
-
-ANONYMOUS = "anonymous"  # the caller, if the service has no keys
-
-
-class Keys:
-    """The service's keys. Without any, everybody may call."""
-
-    def __init__(self, keys: Sequence[str]) -> None:
-        self._keys = [key.encode() for key in keys]
-
-    def caller(self, authorization: bytes) -> str:
-        """Returns a name for whoever sent this `Authorization` header. Raises Unauthorized."""
-        if not self._keys:
-            return ANONYMOUS
-        scheme, _, sent = authorization.partition(b" ")
-        # Compares with every key, so that the time does not depend on which one matches.
-        matches = [hmac.compare_digest(sent.strip(), key) for key in self._keys]
-        if scheme.lower() != b"bearer" or not any(matches):
-            raise Unauthorized("Send one of the service's keys as `Authorization: Bearer KEY`.")
-        return f"key-{matches.index(True) + 1}"
+from app.api.scopes import check_request
 
 
 class AccessMiddleware:
-    """Refuses a request without a key. Notes the caller in the request's state as `caller`."""
+    """Refuses a request without a key, or whose key is not for it. Notes the Caller in the request's state as `caller`.
 
-    def __init__(self, app: ASGIApp, keys: Keys) -> None:
+    Raises Unauthorized, Forbidden and GalleryUnavailable.
+    """
+
+    def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
         self.app, self.keys = app, keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not is_open(route_path(scope)):
-            scope["state"]["caller"] = self.keys.caller(dict(scope["headers"]).get(b"authorization", b""))
+            caller = self.keys.caller(dict(scope["headers"]).get(b"authorization", b""))
+            check_request(scope, caller)
+            scope["state"]["caller"] = caller
         await self.app(scope, receive, send)

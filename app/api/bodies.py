@@ -9,10 +9,12 @@ from fastapi import Request
 from multipart import parse_options_header
 from pydantic import BaseModel, BeforeValidator, ValidationError, WithJsonSchema
 
+from app.api.dependencies import caller_of
 from app.api.form_body import check_charset, parse_form_body
 from app.api.json_body import parse_json_body
 from app.api.photo_fields import PhotoFields
 from app.api.problems import field_errors
+from app.api.scopes import check_body
 from app.body_limits import MAX_FIELDS_BYTES
 from app.errors import MalformedRequest
 from app.json_text import parse_json
@@ -34,7 +36,7 @@ JsonList = BeforeValidator(_decode_json)  # a list, in a form as JSON
 
 
 def body_parser(model: type[T]) -> Callable[[Request], Awaitable[T]]:
-    """Returns a FastAPI dependency that parses either form of the body. It raises MalformedRequest."""
+    """Returns a FastAPI dependency that parses either form of the body. It raises MalformedRequest and Forbidden."""
     photos = _photo_fields(model)
 
     def parse_on_thread(content_type: str, chunks: list[bytes]) -> T:
@@ -46,7 +48,9 @@ def body_parser(model: type[T]) -> Callable[[Request], Awaitable[T]]:
 
     async def parse(request: Request) -> T:
         chunks = [chunk async for chunk in request.stream() if chunk]
-        return await asyncio.to_thread(parse_on_thread, request.headers.get("content-type", ""), chunks)
+        body = await asyncio.to_thread(parse_on_thread, request.headers.get("content-type", ""), chunks)
+        check_body(caller_of(request), body, (request.method, request.scope["route"].path))
+        return body
 
     return parse
 

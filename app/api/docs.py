@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 
 from app.api.bodies import COMPONENTS, DEFINITIONS
 from app.api.problems import Problem, problem_response
+from app.api.scopes import document_needs
 from app.api.version import VERSION
 
 ASSETS = "/docs/assets"
@@ -51,6 +52,7 @@ def openapi_schema(app: FastAPI, prefix: str) -> dict[str, Any]:
             routes=app.routes,
             servers=[{"url": prefix or "/"}],
         )
+        document_needs(schema)
         schema["paths"] = {f"{VERSION}{path}": operations for path, operations in schema["paths"].items()}
         schemas = schema["components"]["schemas"]
         for path in schema["paths"].values():

@@ -37,6 +37,7 @@ STATUS: Final = {
     "empty_image": 400,
     "corrupt_image": 400,
     "unauthorized": 401,
+    "forbidden": 403,
     "foreign_request": 403,
     "not_found": 404,
     "unknown_gallery": 404,

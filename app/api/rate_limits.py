@@ -15,8 +15,8 @@ from limits import RateLimitItem
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.addresses import UNKNOWN_CLIENT, client_block
-from app.api.access import ANONYMOUS
 from app.api.paths import is_counted, route_path
+from app.callers import ANONYMOUS
 from app.errors import RateLimited
 
 MAX_CALLERS: Final = 50_000  # some 300 bytes each
@@ -102,7 +102,7 @@ class RateLimitMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and is_counted(route_path(scope)):
             caller = scope["state"]["caller"]
-            self.limits.count(_client(scope) if caller == ANONYMOUS else caller)
+            self.limits.count(_client(scope) if caller == ANONYMOUS else caller.name)
         await self.app(scope, receive, send)
 
 

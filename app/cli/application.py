@@ -4,9 +4,11 @@ from typing import Final
 
 import typer
 
+from app.cli.audit_commands import audit_cli
 from app.cli.client import enroll_all, faces, galleries, people
 from app.cli.doctor.command import doctor
 from app.cli.gallery_commands import gallery_cli
+from app.cli.key_commands import keys_cli
 from app.cli.model_commands import model_cli
 from app.cli.serve import serve
 
@@ -26,6 +28,8 @@ gallery_cli.command("list", epilog="Example: facetwin gallery list")(galleries.l
 gallery_cli.command("delete", epilog="Example: facetwin gallery delete visitors --yes")(galleries.delete_gallery)
 cli.add_typer(gallery_cli, name="gallery")
 cli.add_typer(model_cli, name="model")
+cli.add_typer(keys_cli, name="keys")
+cli.add_typer(audit_cli, name="audit")
 cli.command(epilog="Example: facetwin doctor")(doctor)
 # The names that these commands had before `people`.
 cli.command("identities", hidden=True, epilog="Example: facetwin identities")(people.list_names)

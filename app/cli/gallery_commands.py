@@ -1,19 +1,18 @@
 """`facetwin gallery`: commands that open the gallery directly, without a service."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from app.cli.configuration import read_settings
-from app.cli.output import NO, fail_on
+from app.cli.output import end_with
+from app.cli.store import open_store, readable_errors
 
 if TYPE_CHECKING:
-    from app.gallery.base import DeletionReceipt, Gallery
+    from app.gallery.base import DeletionReceipt
     from app.gallery.export_import import ImportResult
 
 SHOWN_LINES: Final = 20  # of an import's refused lines
@@ -30,7 +29,7 @@ def export_gallery(
 
     The output is biometric data: protect it like the gallery.
     """
-    with _readable_errors():
+    with readable_errors():
         asyncio.run(_export(gallery))
 
 
@@ -43,27 +42,27 @@ def import_gallery(
     Lines that cannot be stored are named and skipped; the status is then 1.
     """
     # Bytes that are not UTF-8 become half surrogate pairs, so that only their line is refused.
-    with _readable_errors(), file.open(encoding="utf-8", errors="surrogateescape") as lines:
+    with readable_errors(), file.open(encoding="utf-8", errors="surrogateescape") as lines:
         result = asyncio.run(_import(lines))
     typer.echo(f"{result.total:,} templates read, {result.new:,} of them new.")
     if result.refused:
         shown = [*result.refused[:SHOWN_LINES], f"{len(result.refused):,} lines were refused; the others were added."]
-        _end_with(shown)
+        end_with(shown)
 
 
 @gallery_cli.command("check", epilog="Example: facetwin gallery check")
 def check_gallery() -> None:
     """Read all of FACETWIN_GALLERY_URL and print a summary. Exits with status 1 if anything is wrong."""
-    with _readable_errors():
+    with readable_errors():
         problems = asyncio.run(_check())
     if problems:
-        _end_with(problems)
+        end_with(problems)
 
 
 @gallery_cli.command("erase", epilog="Example: facetwin gallery erase")
 def erase_remains() -> None:
     """Remove what deletions left in the files of FACETWIN_GALLERY_URL. PostgreSQL rewrites its tables for that."""
-    with _readable_errors():
+    with readable_errors():
         typer.echo(asyncio.run(_erase()))
 
 
@@ -72,7 +71,7 @@ def purge_expired(
     yes: Annotated[bool, typer.Option("--yes", help="Delete. Without it, only say what would be deleted.")] = False,
 ) -> None:
     """Delete the expired templates of FACETWIN_GALLERY_URL, and people who have no others."""
-    with _readable_errors():
+    with readable_errors():
         receipts, erasure = asyncio.run(_purge(dry_run=not yes))
     for each in receipts:
         verb = "deleted" if yes else "would be deleted"
@@ -85,26 +84,23 @@ def purge_expired(
         typer.echo(erasure if yes else "Nothing was deleted. Run it again with --yes to delete them.")
 
 
-def _end_with(problems: list[str]) -> NoReturn:
-    typer.secho("\n".join(problems), fg="red", err=True)
-    raise typer.Exit(NO)
-
-
 async def _purge(*, dry_run: bool) -> "tuple[tuple[DeletionReceipt, ...], str]":
-    async with _open_store() as store:
+    async with open_store() as store:
         receipts = await store.purge(datetime.now(UTC), dry_run=dry_run)
         return receipts, store.erasure().detail
 
 
 async def _erase() -> str:
-    async with _open_store() as store:
+    async with open_store() as store:
         return (await store.erase_remains()).detail
 
 
 async def _export(gallery: str | None) -> None:
+    from app.gallery.audit import Action, Event
     from app.gallery.export_import import export_lines
 
-    async with _open_store() as store:
+    async with open_store() as store:
+        await store.audit.record(Event(Action.EXPORT, gallery))
         async for line in export_lines(store, gallery):
             typer.echo(line)
 
@@ -112,37 +108,16 @@ async def _export(gallery: str | None) -> None:
 async def _import(lines: Iterable[str]) -> "ImportResult":
     from app.gallery.export_import import import_lines
 
-    async with _open_store() as store:
+    async with open_store() as store:
         return await import_lines(store, lines)
 
 
 async def _check() -> list[str]:
     from app.gallery.export_import import find_integrity_errors
 
-    async with _open_store() as store:
+    async with open_store() as store:
         for each in await store.list_galleries():
             typer.echo(f"{each.gallery}: {each.identities:,} identities, {each.templates:,} templates")
             typer.echo(f"  encoders: {', '.join(each.encoder_ids) or 'none'}")
             typer.echo(f"  detectors: {', '.join(each.detectors) or 'none'}")
         return await find_integrity_errors(store)
-
-
-@asynccontextmanager
-async def _open_store() -> "AsyncIterator[Gallery]":
-    from app.gallery import open_gallery
-
-    store = await open_gallery(read_settings().gallery_url)
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
-@contextmanager
-def _readable_errors() -> Iterator[None]:
-    from app.errors import FacetwinError
-    from app.gallery.base import GalleryError
-    from app.gallery.export_import import InvalidRecord
-
-    with fail_on(FacetwinError, GalleryError, InvalidRecord, OSError, UnicodeDecodeError):
-        yield

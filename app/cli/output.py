@@ -47,6 +47,12 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console.print(table)
 
 
+def end_with(problems: Iterable[str]) -> NoReturn:
+    """Prints what is wrong with the thing that was checked to standard error and exits with status NO."""
+    typer.secho("\n".join(problems), fg="red", err=True)
+    sys.exit(NO)
+
+
 def fail(message: str) -> NoReturn:
     """Prints `message` to standard error and exits with status ERROR."""
     typer.secho(message, fg="red", err=True)

@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from app.callers import COMMAND_LINE
+from app.gallery.api_keys import KeyTable
+from app.gallery.audit import AuditLog
 from app.gallery.rejection import NewRejection, Rejection, RejectionRecord
 
 DEFAULT_GALLERY: Final = "default"  # always exists, even while it is empty
@@ -208,16 +211,19 @@ class Gallery(Protocol):
     gallery holds templates of one encoder only; mixing raises EncoderMismatch. Every method raises GalleryError if the
     store is unusable, and OutcomeUnknown, a GalleryError, if it failed in the middle of storing. A method that is
     cancelled before it has stored its change stores nothing; after that it returns as if it had not been cancelled.
+    `by` is who makes a change: the store records it in its audit log, in the same transaction, if it has a secret.
     """
 
-    async def enroll(self, new: NewTemplate, if_exists: IfExists) -> Template:
+    async def enroll(self, new: NewTemplate, if_exists: IfExists, *, by: str = COMMAND_LINE) -> Template:
         """Adds a template. If the gallery has one with the same key, returns that one and changes nothing.
 
         Raises IdentityExists (with REJECT), EncoderMismatch, IdempotencyKeyReused.
         """
         ...
 
-    async def enroll_all(self, new: Sequence[NewTemplate], if_exists: IfExists) -> tuple[Template, ...]:
+    async def enroll_all(
+        self, new: Sequence[NewTemplate], if_exists: IfExists, *, by: str = COMMAND_LINE
+    ) -> tuple[Template, ...]:
         """Adds several templates of one identity, all or none. One idempotency key covers them all.
 
         `new` is not empty; gallery, identity, metadata and key are those of its first. Raises what `enroll` raises.
@@ -255,7 +261,7 @@ class Gallery(Protocol):
         """Returns up to `limit` templates whose ids sort after `after`. Raises UnknownGallery, UnknownIdentity."""
         ...
 
-    async def add_rejection(self, new: NewRejection) -> Rejection:
+    async def add_rejection(self, new: NewRejection, *, by: str = COMMAND_LINE) -> Rejection:
         """Remembers that a face is not this identity's. The same vector again is stored once.
 
         It is deleted with the identity, and moves with it when that is renamed or merged. Raises UnknownGallery,
@@ -267,7 +273,7 @@ class Gallery(Protocol):
         """Returns the identity's rejections, oldest first. Raises UnknownGallery, UnknownIdentity."""
         ...
 
-    async def delete_rejection(self, gallery: str, identity: str, rejection_id: str) -> None:
+    async def delete_rejection(self, gallery: str, identity: str, rejection_id: str, *, by: str = COMMAND_LINE) -> None:
         """Forgets a rejection. Raises UnknownGallery, UnknownIdentity, UnknownRejection."""
         ...
 
@@ -276,7 +282,13 @@ class Gallery(Protocol):
         ...
 
     async def edit_identity(
-        self, gallery: str, identity: str, name: str | None, metadata: Mapping[str, Any] | None
+        self,
+        gallery: str,
+        identity: str,
+        name: str | None,
+        metadata: Mapping[str, Any] | None,
+        *,
+        by: str = COMMAND_LINE,
     ) -> Identity:
         """Changes the name, the metadata or both; None keeps the old value.
 
@@ -284,29 +296,33 @@ class Gallery(Protocol):
         """
         ...
 
-    async def merge_identity(self, gallery: str, identity: str, into: str) -> Identity:
+    async def merge_identity(self, gallery: str, identity: str, into: str, *, by: str = COMMAND_LINE) -> Identity:
         """Moves all templates of `identity` to `into` and deletes `identity`. `into` keeps its metadata.
 
         Raises UnknownGallery, UnknownIdentity, and ValueError if both are the same.
         """
         ...
 
-    async def delete_identity(self, gallery: str, identity: str) -> DeletionReceipt:
+    async def delete_identity(self, gallery: str, identity: str, *, by: str = COMMAND_LINE) -> DeletionReceipt:
         """Raises UnknownGallery, UnknownIdentity."""
         ...
 
-    async def delete_template(self, gallery: str, identity: str, template_id: str) -> DeletionReceipt:
+    async def delete_template(
+        self, gallery: str, identity: str, template_id: str, *, by: str = COMMAND_LINE
+    ) -> DeletionReceipt:
         """Deletes one template, and the identity with its last one.
 
         Raises UnknownGallery, UnknownIdentity, UnknownTemplate.
         """
         ...
 
-    async def delete_gallery(self, gallery: str) -> DeletionReceipt:
+    async def delete_gallery(self, gallery: str, *, by: str = COMMAND_LINE) -> DeletionReceipt:
         """Deletes everybody in a gallery. Raises UnknownGallery."""
         ...
 
-    async def purge(self, expired_by: datetime, *, dry_run: bool) -> tuple[DeletionReceipt, ...]:
+    async def purge(
+        self, expired_by: datetime, *, dry_run: bool, by: str = COMMAND_LINE
+    ) -> tuple[DeletionReceipt, ...]:
         """Deletes the templates that expired by then, and identities with their last one. Returns a receipt by gallery.
 
         With `dry_run` it deletes nothing and returns what it would delete.
@@ -321,7 +337,7 @@ class Gallery(Protocol):
         """Returns up to `limit` records of all galleries that follow `after`: by gallery, identity and template id."""
         ...
 
-    async def import_records(self, records: Sequence[TemplateRecord]) -> int:
+    async def import_records(self, records: Sequence[TemplateRecord], *, by: str = COMMAND_LINE) -> int:
         """Adds the records whose template ids are new, all or none, and returns their number.
 
         An existing identity keeps its metadata. Raises EncoderMismatch.
@@ -332,7 +348,7 @@ class Gallery(Protocol):
         """Returns up to `limit` rejections of all galleries that follow `after`: by gallery, identity and id."""
         ...
 
-    async def import_rejections(self, records: Sequence[RejectionRecord]) -> int:
+    async def import_rejections(self, records: Sequence[RejectionRecord], *, by: str = COMMAND_LINE) -> int:
         """Adds the rejections whose ids are new, all or none, and returns their number.
 
         Raises EncoderMismatch, UnknownGallery, UnknownIdentity.
@@ -354,3 +370,13 @@ class Gallery(Protocol):
     async def close(self) -> None:
         """Releases all resources. May be called twice."""
         ...
+
+
+class Store(Gallery, Protocol):
+    """Everything in one database: the galleries, the API keys and the audit log."""
+
+    @property
+    def keys(self) -> KeyTable: ...
+
+    @property
+    def audit(self) -> AuditLog: ...

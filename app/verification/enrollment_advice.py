@@ -6,14 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import EncoderMismatch, UnknownGallery, UnknownIdentity
-from app.gallery.base import Candidate, Erasure, Gallery, NewTemplate
+from app.gallery.base import Candidate, Erasure, NewTemplate
+from app.gallery.guarded import GuardedGallery
 from app.verification.notices import Notice, NoticeCode
 from model.calibration import Calibration
 from model.quality import LOW_QUALITY, Quality
 
 
 async def enrollment_notices(
-    new: NewTemplate, quality: Quality, gallery: Gallery, calibration: Calibration, fpir: float
+    new: NewTemplate, quality: Quality, gallery: GuardedGallery, calibration: Calibration, fpir: float
 ) -> tuple[Notice, ...]:
     """Compares a template with the gallery before it is enrolled. `fpir` chooses the threshold for look-alikes."""
     notices = quality_notices(quality)

@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.gallery.base import Gallery, SearchResult
+from app.gallery.base import SearchResult
+from app.gallery.guarded import GuardedGallery
 from app.verification.decision import decide, error_rates
 from app.verification.detected_face import DetectedFace
 from app.verification.embedding import read_embedding
@@ -103,7 +104,7 @@ class _Judgement:
 
 
 async def _search(
-    service: FaceService, store: Gallery, vector: NDArray[np.float32], options: SearchOptions
+    service: FaceService, store: GuardedGallery, vector: NDArray[np.float32], options: SearchOptions
 ) -> tuple[SearchResult, SearchThreshold]:
     """Searches until two candidates are not rejected: whether the best one is ambiguous depends on the second."""
     wanted = max(options.top_k, 2)

@@ -1,9 +1,11 @@
 """FaceService: what the use-cases share, and those that store nothing."""
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from app.callers import Caller
 from app.gallery.guarded import GuardedGallery
 from app.inference.liveness import LivenessLoader
 from app.inference.workers import Workers
@@ -59,13 +61,21 @@ class FaceService:
         self.least_liveness, self._liveness = least_liveness, liveness
         self._metadata, self._hardware = metadata, hardware
 
+    def for_caller(self, caller: Caller) -> "FaceService":
+        """The same service as `caller` may use it: every use of the gallery is checked and recorded as the caller's."""
+        view = copy.copy(self)
+        view.gallery = self.gallery.for_caller(caller)
+        return view
+
     def model_card(self) -> dict[str, Any]:
-        """The bundle's metadata, the serving detector's name, where its landmarks lie in crops, and the hardware."""
+        """The bundle's metadata, the detector that serves, where its landmarks lie in crops, the hardware, and whether
+        changes are audited."""
         return {
             **asdict(self._metadata),
             "serving_detector": self.reader.detector.name,
             "serving_template": self.reader.template.tolist(),
             "serving_on": asdict(self._hardware),
+            "audit": "on" if self.gallery.is_audited else "off",
         }
 
     async def embed(self, image: bytes, *, selection: FaceSelection) -> EmbeddingResult:

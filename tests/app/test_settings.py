@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,10 +46,10 @@ def test_an_engine_that_is_not_installed_is_refused_with_the_command_to_install_
         ("gallery_url", "sqlite://", "would be lost"),
         ("gallery_url", "sqlite:///:memory:", "would be lost"),
         ("gallery_url", "mysql://x/y", "must be sqlite:///PATH or postgresql"),
-        ("host", "0.0.0.0", "FACETWIN_API_KEYS"),
-        ("host", "example.org", "FACETWIN_API_KEYS"),
         ("trusted_proxies", "10.0.0.1/8", "bits of the host"),
         ("trusted_proxies", "proxy.example.com", "an address or a network"),
+        ("audit_key", "short", "openssl rand"),
+        ("audit_key_file", "/nowhere/audit.key", "cannot read /nowhere/audit.key"),
         ("max_image_pixels", 10**9, "max_image_pixels"),
         ("allowed_hosts", "faces.example.com:8000", "without a scheme, a port"),
         ("allowed_hosts", "http://faces.example.com", "without a scheme, a port"),
@@ -65,12 +66,27 @@ def test_unsafe_and_invalid_values_are_refused(name: str, value: Any, reason: st
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
 def test_a_loopback_address_needs_no_key(host: str) -> None:
-    assert Settings(host=host).host == host
+    assert not Settings(host=host).needs_stored_key
 
 
-def test_other_addresses_need_a_key_or_an_explicit_permission() -> None:
-    assert Settings(host="0.0.0.0", api_keys="a-key-of-sixteen!")
-    assert Settings(host="0.0.0.0", allow_anonymous=True)
+@pytest.mark.parametrize("host", ["0.0.0.0", "example.org", "::", "192.168.0.1"])
+def test_other_addresses_need_a_key_or_an_explicit_permission(host: str) -> None:
+    assert Settings(host=host).needs_stored_key
+    assert not Settings(host=host, api_keys="a-key-of-sixteen!").needs_stored_key
+    assert not Settings(host=host, allow_anonymous=True).needs_stored_key
+
+
+def test_the_secret_of_the_audit_comes_from_a_variable_or_a_file_but_not_both(tmp_path: Path) -> None:
+    assert Settings().audit_secret is None
+    file = tmp_path / "audit.key"
+    file.write_text("s" * 32 + "\n", encoding="utf-8")
+    given, read = Settings(audit_key="s" * 32).audit_secret, Settings(audit_key_file=file).audit_secret
+    assert given is not None
+    assert read is not None
+    assert given.id == read.id
+    assert "ssss" not in repr(Settings(audit_key="s" * 32))
+    with pytest.raises(ValueError, match="not both"):
+        Settings(audit_key="s" * 32, audit_key_file=file)
 
 
 def test_names_of_hosts_are_compared_in_small_letters_without_a_final_dot() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.gallery import open_gallery
-from app.gallery.base import Gallery
+from app.gallery.base import Store
 from tests.support.galleries import OpenGallery
 
 
@@ -21,9 +21,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 async def reopen(url: str) -> AsyncIterator[OpenGallery]:
     """Opens the same store once more, like another process."""
-    opened: list[Gallery] = []
+    opened: list[Store] = []
 
-    async def open_again() -> Gallery:
+    async def open_again() -> Store:
         opened.append(await open_gallery(url))
         return opened[-1]
 
@@ -33,5 +33,5 @@ async def reopen(url: str) -> AsyncIterator[OpenGallery]:
 
 
 @pytest.fixture
-async def gallery(reopen: OpenGallery) -> Gallery:
+async def gallery(reopen: OpenGallery) -> Store:
     return await reopen()

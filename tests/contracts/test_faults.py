@@ -10,7 +10,7 @@ import pytest
 
 from app.errors import GalleryUnavailable, Overloaded, UnknownIdentity
 from app.gallery import open_gallery
-from app.gallery.base import Gallery, GalleryLimits, IfExists, NewTemplate
+from app.gallery.base import GalleryLimits, IfExists, NewTemplate, Store
 from app.gallery.guarded import GuardedGallery
 from app.gallery.sqlite.gallery import SqliteGallery
 from app.inference.admission import Admission
@@ -24,7 +24,7 @@ SLACK_S = 10.0  # a busy machine may be that late
 
 
 @pytest.fixture
-async def store(url: str) -> AsyncIterator[Gallery]:
+async def store(url: str) -> AsyncIterator[Store]:
     opened = await open_gallery(url, GalleryLimits(wait_s=WAIT_S, connections=4, statement_s=20))
     await opened.enroll(new_template("ada", 1), IfExists.REJECT)
     yield opened
@@ -32,7 +32,7 @@ async def store(url: str) -> AsyncIterator[Gallery]:
 
 
 @pytest.fixture
-def guarded(store: Gallery) -> GuardedGallery:
+def guarded(store: Store) -> GuardedGallery:
     return GuardedGallery(store, max_calls=4, wait_s=WAIT_S, deadline_s=20)
 
 
@@ -43,7 +43,7 @@ def large_template(identity: str) -> NewTemplate:
 
 @pytest.mark.parametrize("fault", [locked, full, read_only])
 async def test_a_store_that_cannot_be_written_refuses_in_time_and_recovers(
-    fault: Fault, url: str, store: Gallery, guarded: GuardedGallery
+    fault: Fault, url: str, store: Store, guarded: GuardedGallery
 ) -> None:
     with fault(url, store):
         began = time.monotonic()
@@ -69,7 +69,7 @@ async def wait_until_usable(guarded: GuardedGallery) -> None:
 
 @pytest.mark.parametrize("fault", [locked, read_only])
 async def test_a_check_reports_the_fault_while_it_lasts(
-    fault: Fault, url: str, store: Gallery, guarded: GuardedGallery
+    fault: Fault, url: str, store: Store, guarded: GuardedGallery
 ) -> None:
     await wait_until_usable(guarded)
     with fault(url, store):
@@ -79,7 +79,7 @@ async def test_a_check_reports_the_fault_while_it_lasts(
 
 
 async def test_a_search_is_answered_while_others_wait_for_a_lock(
-    url: str, store: Gallery, guarded: GuardedGallery
+    url: str, store: Store, guarded: GuardedGallery
 ) -> None:
     patient = GuardedGallery(store, max_calls=4, wait_s=20, deadline_s=60)
     with locked(url, store):
@@ -94,7 +94,7 @@ async def test_a_search_is_answered_while_others_wait_for_a_lock(
     await asyncio.gather(*waiting, return_exceptions=True)
 
 
-async def test_a_change_whose_caller_gave_up_while_it_waited_is_never_stored(url: str, store: Gallery) -> None:
+async def test_a_change_whose_caller_gave_up_while_it_waited_is_never_stored(url: str, store: Store) -> None:
     patient = await open_gallery(url, GalleryLimits(wait_s=20))
     with locked(url, store):
         waiting = [
@@ -111,7 +111,7 @@ async def test_a_change_whose_caller_gave_up_while_it_waited_is_never_stored(url
     await patient.close()
 
 
-async def test_a_request_that_has_used_its_time_gets_no_more_from_the_gallery(url: str, store: Gallery) -> None:
+async def test_a_request_that_has_used_its_time_gets_no_more_from_the_gallery(url: str, store: Store) -> None:
     patient = await open_gallery(url, GalleryLimits(wait_s=20))
     guarded = GuardedGallery(patient, max_calls=4, wait_s=20, deadline_s=60)
     with locked(url, store):
@@ -125,7 +125,7 @@ async def test_a_request_that_has_used_its_time_gets_no_more_from_the_gallery(ur
 
 
 async def test_a_long_list_or_deletion_neither_holds_up_a_search_nor_outlives_its_caller(
-    url: str, store: Gallery, guarded: GuardedGallery
+    url: str, store: Store, guarded: GuardedGallery
 ) -> None:
     sqlite = isinstance(store, SqliteGallery)
     run: Any = store._read  # type: ignore[attr-defined]

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from app.gallery.base import Gallery, NewTemplate
+from app.gallery.base import Gallery, NewTemplate, Store
+from app.gallery.guarded import GuardedGallery
 
 ENCODER = "e" * 64
-OpenGallery = Callable[[], Awaitable[Gallery]]
+OpenGallery = Callable[[], Awaitable[Store]]
 
 
 def unit_vector(seed: int, dimension: int = 8) -> np.ndarray:
@@ -39,7 +40,7 @@ def new_template(
     return NewTemplate(gallery, identity, unit_vector(seed), encoder_id, "mtcnn", 0.8, metadata)
 
 
-async def search_names(gallery: Gallery, seed: int, name: str = "default") -> list[str]:
+async def search_names(gallery: Gallery | GuardedGallery, seed: int, name: str = "default") -> list[str]:
     """Searches for `unit_vector(seed)` and returns the names of the ten best identities."""
     found = await gallery.search(name, unit_vector(seed), ENCODER, 10)
     return [each.identity for each in found.candidates]

@@ -9,10 +9,9 @@ import numpy as np
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.gallery import open_gallery
 from app.inference.liveness import LivenessJudge, LivenessLoader
 from app.inference.workers import Workers
-from app.main import Components, create_app, guard_gallery
+from app.main import Components, create_app, guard_gallery, open_store
 from app.metrics import Metrics
 from app.settings import Settings
 from app.verification.service import FaceService, Hardware
@@ -39,28 +38,27 @@ def fake_app(
 
     @asynccontextmanager
     async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterator[Components]:
-        gallery = await open_gallery(settings.gallery_url, settings.gallery_limits)
-        workers = Workers(
-            encoder or FakeEncoder(),
-            settings.threads_or_default,
-            8,
-            metrics.observe_batch,
-        )
-        reader = PhotoReader(detector or FakeDetector(), np.array(TEMPLATE), CROP, settings.image_limits)
-        guarded = guard_gallery(gallery, settings)
-        service = FaceService(
-            reader,
-            guarded,
-            workers,
-            metadata(encoder_id),
-            time.perf_counter,
-            HARDWARE,
-            LivenessLoader(load_judge),
-            settings.liveness,
-        )
-        yield Components(service, not_ready)
-        workers.close()
-        await gallery.close()
+        async with open_store(settings) as gallery:
+            workers = Workers(
+                encoder or FakeEncoder(),
+                settings.threads_or_default,
+                8,
+                metrics.observe_batch,
+            )
+            reader = PhotoReader(detector or FakeDetector(), np.array(TEMPLATE), CROP, settings.image_limits)
+            guarded = guard_gallery(gallery, settings)
+            service = FaceService(
+                reader,
+                guarded,
+                workers,
+                metadata(encoder_id),
+                time.perf_counter,
+                HARDWARE,
+                LivenessLoader(load_judge),
+                settings.liveness,
+            )
+            yield Components(service, not_ready)
+            workers.close()
 
     return create_app(settings, build_components)
 

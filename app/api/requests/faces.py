@@ -54,6 +54,8 @@ class VerifyRequest(Body):
             raise ValueError("send either `image2` or `identity`")
         if self.gallery is not None and self.identity is None:
             raise ValueError("`gallery` has a meaning only with `identity`")
+        if self.identity is not None and self.gallery is None:
+            self.gallery = DEFAULT_GALLERY  # so that whoever asks for the gallery learns of it, as the access rules do
         return self
 
 

@@ -9,7 +9,6 @@ from app.api.dependencies import Service, authorize
 from app.api.problems import FACE_CODES, problem_responses
 from app.api.requests.faces import VerifyRequest
 from app.api.routes.timings import with_timings
-from app.gallery.base import DEFAULT_GALLERY
 from app.verification.comparison import verify_identity, verify_photos
 from app.verification.results import VerificationResult
 
@@ -40,9 +39,9 @@ async def verify(
             service, body.image1, body.image2, target_fmr=target, selection=selection, liveness=liveness
         )
     else:
-        assert body.identity is not None  # VerifyRequest has checked it
-        gallery = body.gallery or DEFAULT_GALLERY
+        assert body.identity is not None  # VerifyRequest has checked both
+        assert body.gallery is not None
         result = await verify_identity(
-            service, body.image1, body.identity, gallery, target_fmr=target, selection=selection, liveness=liveness
+            service, body.image1, body.identity, body.gallery, target_fmr=target, selection=selection, liveness=liveness
         )
     return with_timings(request, result)

@@ -4,7 +4,7 @@ Every key contains `gallery`, so the tables can be distributed by it. An advisor
 gallery; writers to different galleries do not wait for each other.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -18,7 +18,9 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.callers import COMMAND_LINE
 from app.errors import EncoderMismatch, UnknownGallery
+from app.gallery.audit import AuditSecret, Event
 from app.gallery.base import (
     DEFAULT_GALLERY,
     Candidate,
@@ -42,14 +44,17 @@ from app.gallery.postgres.connections import open_engine
 from app.gallery.postgres.transactions import ConnectionLost, autocommit, transaction
 from app.gallery.ranking import add_rejections, best_identities
 from app.gallery.rejection import NewRejection, Rejection, RejectionRecord
-from app.gallery.sql import reads, rejections, writes
+from app.gallery.sql import events, reads, rejections, writes
 from app.gallery.sql.faults import reason
+from app.gallery.sql.journal import Journal, SqlAuditLog
+from app.gallery.sql.keys import SqlKeys
 from app.gallery.sql.migrate import migrate
 
 T = TypeVar("T")
 
 EXACT_LIMIT: Final = 50_000  # templates in a gallery up to which a search compares all of them
 REWRITE: Final = text("UPDATE alembic_version SET version_num = version_num")  # writes a row, changes nothing
+SHARED_TABLES: Final = "/"  # taken like the lock of a gallery, to change what belongs to none; no gallery has this name
 MIGRATION_LOCK: Final = 7_270_727  # key of the advisory lock under which one service migrates and others wait
 INDEX_LOCK: Final = 7_270_728  # under which one service creates an index
 KEPT_IN_LOG: Final = Erasure(
@@ -66,9 +71,11 @@ KEPT_BY_POSTGRES: Final = Erasure(
 
 
 class PostgresGallery:
-    """Implements app.gallery.base.Gallery. Open it with `PostgresGallery.open(url)`."""
+    """Implements app.gallery.base.Store. Open it with `PostgresGallery.open(url)`."""
 
-    def __init__(self, url: str, limits: GalleryLimits) -> None:
+    def __init__(self, url: str, limits: GalleryLimits, journal: Journal) -> None:
+        self._journal = journal
+        self.keys, self.audit = SqlKeys(self), SqlAuditLog(journal.secret, self)
         self._indexed: set[int] = set()  # dimensions that certainly have an index, or can have none
         searching = max(limits.connections // 2, 1)
         self._engine = open_engine(url, limits, max(limits.connections - searching, 1), vectors=True)
@@ -79,15 +86,23 @@ class PostgresGallery:
         )
 
     @classmethod
-    async def open(cls, url: str, limits: GalleryLimits | None = None) -> "PostgresGallery":
+    async def open(
+        cls,
+        url: str,
+        limits: GalleryLimits | None = None,
+        secret: AuditSecret | None = None,
+        *,
+        allow_unaudited: bool = False,
+    ) -> "PostgresGallery":
         """Creates or migrates the tables. Raises GalleryError; its message never contains the password."""
-        limits = limits or GalleryLimits()
+        limits, journal = limits or GalleryLimits(), Journal(secret)
         engine = open_engine(url, replace(limits, statement_s=None), 1, vectors=False)  # the type may not exist yet
         try:
             async with engine.begin() as connection:
                 await connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
                 await connection.execute(text("CREATE EXTENSION IF NOT EXISTS vector"))
                 await connection.run_sync(migrate)
+                await connection.run_sync(partial(journal.check, allow_unaudited=allow_unaudited))
         except CommandError as error:
             raise GalleryError(
                 f"A newer facetwin wrote the gallery's tables; upgrade this installation. {error}"
@@ -96,7 +111,7 @@ class PostgresGallery:
             raise GalleryError(f"The PostgreSQL gallery cannot be opened: {reason(error)}") from error
         finally:
             await engine.dispose()
-        return cls(url, limits)
+        return cls(url, limits, journal)
 
     def erasure(self) -> Erasure:
         return KEPT_BY_POSTGRES
@@ -119,10 +134,12 @@ class PostgresGallery:
         await self._engine.dispose()
         await self._search_engine.dispose()
 
-    async def enroll(self, new: NewTemplate, if_exists: IfExists) -> Template:
-        return (await self.enroll_all((new,), if_exists))[0]
+    async def enroll(self, new: NewTemplate, if_exists: IfExists, *, by: str = COMMAND_LINE) -> Template:
+        return (await self.enroll_all((new,), if_exists, by=by))[0]
 
-    async def enroll_all(self, new: Sequence[NewTemplate], if_exists: IfExists) -> tuple[Template, ...]:
+    async def enroll_all(
+        self, new: Sequence[NewTemplate], if_exists: IfExists, *, by: str = COMMAND_LINE
+    ) -> tuple[Template, ...]:
         await self._create_indexes({len(each.vector) for each in new})
         async with self._write(new[0].gallery) as connection:
             result = await connection.run_sync(writes.enroll, new, if_exists)
@@ -131,6 +148,7 @@ class PostgresGallery:
             elif result.added:
                 for each in new:
                     await connection.execute(queries.increment_count(new[0].gallery, each))
+            await self._record(connection, by, events.of_enrollment(new[0], result))
         return result.templates
 
     async def search(self, gallery: str, vector: NDArray[np.float32], encoder_id: str, top_k: int) -> SearchResult:
@@ -189,40 +207,57 @@ class PostgresGallery:
             partial(reads.list_templates, gallery=gallery, identity=identity, after=after, limit=limit)
         )
 
-    async def add_rejection(self, new: NewRejection) -> Rejection:
+    async def add_rejection(self, new: NewRejection, *, by: str = COMMAND_LINE) -> Rejection:
         async with self._write(new.gallery) as connection:
-            return await connection.run_sync(rejections.add_rejection, new)
+            result = await connection.run_sync(rejections.add_rejection, new)
+            await self._record(connection, by, events.of_rejection(new, result))
+        return result.rejection
 
     async def list_rejections(self, gallery: str, identity: str) -> tuple[Rejection, ...]:
         return await self._read(partial(rejections.list_rejections, gallery=gallery, identity=identity))
 
-    async def delete_rejection(self, gallery: str, identity: str, rejection_id: str) -> None:
+    async def delete_rejection(self, gallery: str, identity: str, rejection_id: str, *, by: str = COMMAND_LINE) -> None:
         async with self._write(gallery) as connection:
             await connection.run_sync(rejections.delete_rejection, gallery, identity, rejection_id)
+            await self._record(connection, by, events.of_forgotten_rejection(gallery, identity))
 
     async def list_galleries(self) -> tuple[GallerySummary, ...]:
         return await self._read(reads.list_galleries)
 
     async def edit_identity(
-        self, gallery: str, identity: str, name: str | None, metadata: Mapping[str, Any] | None
+        self,
+        gallery: str,
+        identity: str,
+        name: str | None,
+        metadata: Mapping[str, Any] | None,
+        *,
+        by: str = COMMAND_LINE,
     ) -> Identity:
         async with self._write(gallery) as connection:
-            return await connection.run_sync(writes.edit_identity, gallery, identity, name, metadata)
+            edited = await connection.run_sync(writes.edit_identity, gallery, identity, name, metadata)
+            await self._record(connection, by, events.of_edit(gallery, identity, name))
+        return edited
 
-    async def merge_identity(self, gallery: str, identity: str, into: str) -> Identity:
+    async def merge_identity(self, gallery: str, identity: str, into: str, *, by: str = COMMAND_LINE) -> Identity:
         async with self._write(gallery) as connection:
-            return await connection.run_sync(writes.merge_identity, gallery, identity, into)
+            merged = await connection.run_sync(writes.merge_identity, gallery, identity, into)
+            await self._record(connection, by, events.of_merge(gallery, identity, into))
+        return merged
 
-    async def delete_identity(self, gallery: str, identity: str) -> DeletionReceipt:
-        return await self._delete(gallery, identity, None)
+    async def delete_identity(self, gallery: str, identity: str, *, by: str = COMMAND_LINE) -> DeletionReceipt:
+        return await self._delete(gallery, identity, None, by)
 
-    async def delete_template(self, gallery: str, identity: str, template_id: str) -> DeletionReceipt:
-        return await self._delete(gallery, identity, template_id)
+    async def delete_template(
+        self, gallery: str, identity: str, template_id: str, *, by: str = COMMAND_LINE
+    ) -> DeletionReceipt:
+        return await self._delete(gallery, identity, template_id, by)
 
-    async def delete_gallery(self, gallery: str) -> DeletionReceipt:
-        return await self._delete(gallery, None, None)
+    async def delete_gallery(self, gallery: str, *, by: str = COMMAND_LINE) -> DeletionReceipt:
+        return await self._delete(gallery, None, None, by)
 
-    async def purge(self, expired_by: datetime, *, dry_run: bool) -> tuple[DeletionReceipt, ...]:
+    async def purge(
+        self, expired_by: datetime, *, dry_run: bool, by: str = COMMAND_LINE
+    ) -> tuple[DeletionReceipt, ...]:
         try:
             async with transaction(self._engine) as connection:
                 galleries = await connection.run_sync(writes.find_expired, expired_by)
@@ -231,6 +266,7 @@ class PostgresGallery:
                 receipts = await connection.run_sync(partial(writes.purge, dry_run=dry_run), galleries, expired_by)
                 for gallery in galleries:
                     await connection.run_sync(queries.recount, gallery)
+                await self._record(connection, by, events.of_purge(receipts))
         except writes.DryRun as undone:
             return undone.receipts
         return receipts
@@ -241,7 +277,7 @@ class PostgresGallery:
     async def list_records(self, after: TemplateRecord | None, limit: int) -> tuple[TemplateRecord, ...]:
         return await self._read(partial(reads.list_records, after=after, limit=limit))
 
-    async def import_records(self, records: Sequence[TemplateRecord]) -> int:
+    async def import_records(self, records: Sequence[TemplateRecord], *, by: str = COMMAND_LINE) -> int:
         galleries = sorted({record.gallery for record in records})  # locked in one order, to prevent deadlocks
         await self._create_indexes({len(record.vector) for record in records})
         async with transaction(self._engine) as connection:
@@ -250,16 +286,19 @@ class PostgresGallery:
             new = await connection.run_sync(writes.import_records, records)
             for gallery in galleries:
                 await connection.run_sync(queries.recount, gallery)
-        return new
+            await self._record(connection, by, events.of_import(new))
+        return len(new)
 
     async def list_rejection_records(self, after: RejectionRecord | None, limit: int) -> tuple[RejectionRecord, ...]:
         return await self._read(partial(rejections.list_rejection_records, after=after, limit=limit))
 
-    async def import_rejections(self, records: Sequence[RejectionRecord]) -> int:
+    async def import_rejections(self, records: Sequence[RejectionRecord], *, by: str = COMMAND_LINE) -> int:
         async with transaction(self._engine) as connection:
             for gallery in sorted({record.gallery for record in records}):
                 await connection.execute(queries.lock(gallery))
-            return await connection.run_sync(rejections.import_rejections, records)
+            new = await connection.run_sync(rejections.import_rejections, records)
+            await self._record(connection, by, events.of_imported_rejections(new))
+        return len(new)
 
     async def _create_indexes(self, dimensions: Set[int]) -> None:
         """Creates the indexes of these dimensions that do not exist yet.
@@ -274,11 +313,27 @@ class PostgresGallery:
                         await connection.execute(queries.create_index(dimension))
             self._indexed.add(dimension)
 
-    async def _delete(self, gallery: str, identity: str | None, template_id: str | None) -> DeletionReceipt:
+    async def _delete(self, gallery: str, identity: str | None, template_id: str | None, by: str) -> DeletionReceipt:
         async with self._write(gallery) as connection:
             receipt = await connection.run_sync(writes.delete_templates, gallery, identity, template_id)
             await connection.run_sync(queries.recount, gallery)
+            await self._record(connection, by, events.of_deletion(identity, template_id, receipt))
         return receipt
+
+    async def look(self, query: Callable[[Connection], T]) -> T:
+        """Runs a query that must not wait for longer ones."""
+        async with autocommit(self._search_engine) as connection:
+            return await connection.run_sync(query)
+
+    async def change(self, work: Callable[[Connection], T], by: str, describe: Callable[[T], Iterable[Event]]) -> T:
+        """Runs work on what belongs to no gallery, in one transaction with the audit of it."""
+        async with self._write(SHARED_TABLES) as connection:
+            result = await connection.run_sync(work)
+            await self._record(connection, by, describe(result))
+        return result
+
+    async def _record(self, connection: AsyncConnection, by: str, done: Iterable[Event]) -> None:
+        await connection.run_sync(self._journal.append, by, done)
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
         async with transaction(self._engine) as connection:

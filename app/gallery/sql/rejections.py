@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,15 @@ from app.gallery.sql import reads
 from app.gallery.sql.tables import rejections
 
 
-def add_rejection(connection: Connection, new: NewRejection) -> Rejection:
+@dataclass(frozen=True)
+class AddResult:
+    """A rejection, and whether it was added; if not, one with the same vector was there."""
+
+    rejection: Rejection
+    added: bool
+
+
+def add_rejection(connection: Connection, new: NewRejection) -> AddResult:
     """Stores a rejection, or returns the one with the same vector.
 
     Raises UnknownGallery, UnknownIdentity, EncoderMismatch, TooManyRejections.
@@ -24,12 +33,12 @@ def add_rejection(connection: Connection, new: NewRejection) -> Rejection:
     rows = _load(connection, new.gallery, new.identity)
     for row in rows:
         if np.array_equal(row.vector, new.vector):
-            return _rejection(row)
+            return AddResult(_rejection(row), added=False)
     if len(rows) >= MAX_REJECTIONS:
         raise TooManyRejections(new.identity, MAX_REJECTIONS)
     rejection = Rejection(uuid.uuid4().hex, new.encoder_id, datetime.now(UTC))
     _insert(connection, RejectionRecord(new.gallery, new.identity, rejection, new.vector))
-    return rejection
+    return AddResult(rejection, added=True)
 
 
 def list_rejections(connection: Connection, gallery: str, identity: str) -> tuple[Rejection, ...]:
@@ -60,20 +69,20 @@ def list_rejection_records(
     )
 
 
-def import_rejections(connection: Connection, records: Sequence[RejectionRecord]) -> int:
-    """Adds the records whose ids are new and returns their number.
+def import_rejections(connection: Connection, records: Sequence[RejectionRecord]) -> tuple[RejectionRecord, ...]:
+    """Adds the records whose ids are new and returns these.
 
     Raises EncoderMismatch, UnknownGallery, UnknownIdentity.
     """
     ids = [record.rejection.rejection_id for record in records]
     same = rejections.c.gallery.in_({record.gallery for record in records}) & rejections.c.rejection_id.in_(ids)
     existing = set(connection.scalars(select(rejections.c.rejection_id).where(same)))
-    new = [record for record in records if record.rejection.rejection_id not in existing]
+    new = tuple(record for record in records if record.rejection.rejection_id not in existing)
     for record in new:
         reads.check_identity(connection, record.gallery, record.identity)
         reads.check_encoder(connection, record.gallery, record.rejection.encoder_id)
         _insert(connection, record)
-    return len(new)
+    return new
 
 
 def _load(connection: Connection, gallery: str, identity: str) -> Sequence[Row[Any]]:

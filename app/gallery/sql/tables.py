@@ -120,3 +120,35 @@ template_counts = Table(
     Column("detector", Text, primary_key=True),
     Column("templates", Integer, nullable=False),
 )
+
+# Also those that expired or were revoked: a store that has ever had a key never serves callers without one.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("name", Name, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),  # SHA-256 of the key, in hex
+    Column("scopes", Text, nullable=False),  # separated by spaces
+    Column("galleries", Text),  # separated by spaces; NULL means any
+    Column("created_at", DateTime, nullable=False),  # UTC
+    Column("expires_at", DateTime),  # UTC
+    Column("revoked_at", DateTime),  # UTC
+)
+
+# The fields of app.gallery.audit.Entry. Triggers refuse to change or delete a row.
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("gallery", Text),
+    Column("identity", Text),
+    Column("into", Text),
+    Column("identities", Integer),
+    Column("templates", Integer),
+    Column("key", Text),
+    Column("secret_id", Text, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+)

@@ -159,8 +159,8 @@ def _expired(expired_by: datetime) -> ColumnElement[bool]:
     return templates.c.expires_at <= expired_by.astimezone(UTC).replace(tzinfo=None)
 
 
-def import_records(connection: Connection, records: Sequence[TemplateRecord]) -> int:
-    """Adds the records whose template ids are new and returns their number. Raises EncoderMismatch."""
+def import_records(connection: Connection, records: Sequence[TemplateRecord]) -> tuple[TemplateRecord, ...]:
+    """Adds the records whose template ids are new and returns these. Raises EncoderMismatch."""
     ids = [record.template.template_id for record in records]
     galleries = {record.gallery for record in records}
     same = templates.c.gallery.in_(galleries) & templates.c.template_id.in_(ids)
@@ -171,7 +171,7 @@ def import_records(connection: Connection, records: Sequence[TemplateRecord]) ->
         if not reads.identity_exists(connection, record.gallery, record.identity):
             _insert_identity(connection, record.gallery, record.identity, record.metadata, record.enrolled_at)
         _insert_template(connection, record.gallery, record.identity, record.template, record.vector)
-    return len(new)
+    return new
 
 
 def _move_templates(connection: Connection, gallery: str, identity: str, into: str) -> Identity:

@@ -1,19 +1,19 @@
 """The embedded gallery: one SQLite file with an index in memory. Any number of processes may share the file.
 
-Three threads use the file, each with a connection of its own: one searches, one reads, one writes. So neither a lock
-that another process holds nor a long list or deletion holds up a search.
+Four threads use the file, each with a connection of its own: one searches, one reads, one writes, one looks at keys. So
+neither a lock that another process holds nor a long list or deletion holds up a search, or a look at who may call.
 """
 
 import asyncio
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, func, select, text
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
+from app.callers import COMMAND_LINE
 from app.errors import EncoderMismatch, UnknownGallery
+from app.gallery.audit import AuditSecret, Event
 from app.gallery.base import (
     DEFAULT_GALLERY,
     DeletionReceipt,
@@ -41,8 +43,10 @@ from app.gallery.base import (
     TemplateRecord,
 )
 from app.gallery.rejection import NewRejection, Rejection, RejectionRecord
-from app.gallery.sql import reads, rejections, writes
+from app.gallery.sql import events, reads, rejections, writes
 from app.gallery.sql.faults import is_fault, reason
+from app.gallery.sql.journal import Journal, SqlAuditLog
+from app.gallery.sql.keys import SqlKeys
 from app.gallery.sql.migrate import migrate
 from app.gallery.sql.tables import changes
 from app.gallery.sql.text import unreadable_rows
@@ -70,21 +74,32 @@ log = logging.getLogger("facetwin")
 
 
 class SqliteGallery:
-    """Implements app.gallery.base.Gallery. Open it with `SqliteGallery.open(path)`."""
+    """Implements app.gallery.base.Store. Open it with `SqliteGallery.open(path)`."""
 
-    def __init__(self, path: Path, limits: GalleryLimits) -> None:
-        self._searches, self._reads, self._writes = (Lane(f"gallery-{name}") for name in ("search", "read", "write"))
+    def __init__(self, path: Path, limits: GalleryLimits, secret: AuditSecret | None) -> None:
+        self._searches, self._reads, self._writes, self._looks = (
+            Lane(f"gallery-{name}") for name in ("search", "read", "write", "look")
+        )
+        self._journal = Journal(secret)
+        self.keys, self.audit = SqlKeys(self), SqlAuditLog(secret, self)
         self._path, self._wait_s = path, limits.wait_s
         self._closed = False
         self._remains = False  # whether the log may hold something that was removed
         self._eraser: asyncio.Task[None] | None = None
 
     @classmethod
-    async def open(cls, path: Path, limits: GalleryLimits | None = None) -> "SqliteGallery":
+    async def open(
+        cls,
+        path: Path,
+        limits: GalleryLimits | None = None,
+        secret: AuditSecret | None = None,
+        *,
+        allow_unaudited: bool = False,
+    ) -> "SqliteGallery":
         """Creates the file, readable by its owner only, or migrates it. Raises GalleryError."""
-        gallery = cls(path, limits or GalleryLimits())
+        gallery = cls(path, limits or GalleryLimits(), secret)
         try:
-            await gallery._writes.run(lambda _: gallery._checked(gallery._open))
+            await gallery._writes.run(lambda _: gallery._checked(partial(gallery._open, allow_unaudited)))
             await gallery._searches.run(lambda _: gallery._checked(gallery._open_feed))
         except BaseException:
             gallery._close_lanes()
@@ -98,14 +113,18 @@ class SqliteGallery:
                 self._eraser.cancel()
             await self._searches.run(lambda _: self._feed.close())
             await self._reads.run(lambda _: self._reader.close())
+            await self._looks.run(lambda _: self._looker.close())
             await self._writes.run(lambda _: self._writer.close())
             self._close_lanes()
 
-    async def enroll(self, new: NewTemplate, if_exists: IfExists) -> Template:
-        return (await self.enroll_all((new,), if_exists))[0]
+    async def enroll(self, new: NewTemplate, if_exists: IfExists, *, by: str = COMMAND_LINE) -> Template:
+        return (await self.enroll_all((new,), if_exists, by=by))[0]
 
-    async def enroll_all(self, new: Sequence[NewTemplate], if_exists: IfExists) -> tuple[Template, ...]:
-        result = await self._write(partial(writes.enroll, all_new=new, if_exists=if_exists))
+    async def enroll_all(
+        self, new: Sequence[NewTemplate], if_exists: IfExists, *, by: str = COMMAND_LINE
+    ) -> tuple[Template, ...]:
+        work = partial(writes.enroll, all_new=new, if_exists=if_exists)
+        result = await self.change(work, by, lambda result: events.of_enrollment(new[0], result))
         if result.erased:
             await self._erase()
         return result.templates
@@ -131,50 +150,61 @@ class SqliteGallery:
             partial(reads.list_templates, gallery=gallery, identity=identity, after=after, limit=limit)
         )
 
-    async def add_rejection(self, new: NewRejection) -> Rejection:
-        return await self._write(partial(rejections.add_rejection, new=new))
+    async def add_rejection(self, new: NewRejection, *, by: str = COMMAND_LINE) -> Rejection:
+        work = partial(rejections.add_rejection, new=new)
+        result = await self.change(work, by, lambda result: events.of_rejection(new, result))
+        return result.rejection
 
     async def list_rejections(self, gallery: str, identity: str) -> tuple[Rejection, ...]:
         return await self._read(partial(rejections.list_rejections, gallery=gallery, identity=identity))
 
-    async def delete_rejection(self, gallery: str, identity: str, rejection_id: str) -> None:
-        await self._write(
-            partial(rejections.delete_rejection, gallery=gallery, identity=identity, rejection_id=rejection_id)
-        )
+    async def delete_rejection(self, gallery: str, identity: str, rejection_id: str, *, by: str = COMMAND_LINE) -> None:
+        work = partial(rejections.delete_rejection, gallery=gallery, identity=identity, rejection_id=rejection_id)
+        await self.change(work, by, lambda _: events.of_forgotten_rejection(gallery, identity))
         await self._erase()
 
     async def list_galleries(self) -> tuple[GallerySummary, ...]:
         return await self._read(reads.list_galleries)
 
     async def edit_identity(
-        self, gallery: str, identity: str, name: str | None, metadata: Mapping[str, Any] | None
+        self,
+        gallery: str,
+        identity: str,
+        name: str | None,
+        metadata: Mapping[str, Any] | None,
+        *,
+        by: str = COMMAND_LINE,
     ) -> Identity:
-        edited = await self._write(
-            partial(writes.edit_identity, gallery=gallery, identity=identity, name=name, metadata=metadata)
-        )
+        work = partial(writes.edit_identity, gallery=gallery, identity=identity, name=name, metadata=metadata)
+        edited = await self.change(work, by, lambda _: events.of_edit(gallery, identity, name))
         await self._erase()
         return edited
 
-    async def merge_identity(self, gallery: str, identity: str, into: str) -> Identity:
-        merged = await self._write(partial(writes.merge_identity, gallery=gallery, identity=identity, into=into))
+    async def merge_identity(self, gallery: str, identity: str, into: str, *, by: str = COMMAND_LINE) -> Identity:
+        work = partial(writes.merge_identity, gallery=gallery, identity=identity, into=into)
+        merged = await self.change(work, by, lambda _: events.of_merge(gallery, identity, into))
         await self._erase()
         return merged
 
-    async def delete_identity(self, gallery: str, identity: str) -> DeletionReceipt:
-        return await self._delete(gallery, identity, None)
+    async def delete_identity(self, gallery: str, identity: str, *, by: str = COMMAND_LINE) -> DeletionReceipt:
+        return await self._delete(gallery, identity, None, by)
 
-    async def delete_template(self, gallery: str, identity: str, template_id: str) -> DeletionReceipt:
-        return await self._delete(gallery, identity, template_id)
+    async def delete_template(
+        self, gallery: str, identity: str, template_id: str, *, by: str = COMMAND_LINE
+    ) -> DeletionReceipt:
+        return await self._delete(gallery, identity, template_id, by)
 
-    async def delete_gallery(self, gallery: str) -> DeletionReceipt:
-        return await self._delete(gallery, None, None)
+    async def delete_gallery(self, gallery: str, *, by: str = COMMAND_LINE) -> DeletionReceipt:
+        return await self._delete(gallery, None, None, by)
 
-    async def purge(self, expired_by: datetime, *, dry_run: bool) -> tuple[DeletionReceipt, ...]:
+    async def purge(
+        self, expired_by: datetime, *, dry_run: bool, by: str = COMMAND_LINE
+    ) -> tuple[DeletionReceipt, ...]:
         def change(connection: Connection) -> tuple[DeletionReceipt, ...]:
             return writes.purge(connection, writes.find_expired(connection, expired_by), expired_by, dry_run=dry_run)
 
         try:
-            receipts = await self._write(change)
+            receipts = await self.change(change, by, events.of_purge)
         except writes.DryRun as undone:
             return undone.receipts
         await self._erase()
@@ -186,18 +216,40 @@ class SqliteGallery:
     async def list_records(self, after: TemplateRecord | None, limit: int) -> tuple[TemplateRecord, ...]:
         return await self._read(partial(reads.list_records, after=after, limit=limit))
 
-    async def import_records(self, records: Sequence[TemplateRecord]) -> int:
-        return await self._write(partial(writes.import_records, records=records))
+    async def import_records(self, records: Sequence[TemplateRecord], *, by: str = COMMAND_LINE) -> int:
+        def work(connection: Connection) -> Sequence[TemplateRecord]:
+            return writes.import_records(connection, records)
+
+        added = await self.change(work, by, events.of_import)
+        return len(added)
 
     async def list_rejection_records(self, after: RejectionRecord | None, limit: int) -> tuple[RejectionRecord, ...]:
         return await self._read(partial(rejections.list_rejection_records, after=after, limit=limit))
 
-    async def import_rejections(self, records: Sequence[RejectionRecord]) -> int:
-        return await self._write(partial(rejections.import_rejections, records=records))
+    async def import_rejections(self, records: Sequence[RejectionRecord], *, by: str = COMMAND_LINE) -> int:
+        def work(connection: Connection) -> Sequence[RejectionRecord]:
+            return rejections.import_rejections(connection, records)
+
+        added = await self.change(work, by, events.of_imported_rejections)
+        return len(added)
 
     async def check(self) -> None:
         await self._search_lane(self._feed.catch_up)
         await self._write(lambda connection: connection.execute(REWRITE))
+
+    async def look(self, query: Callable[[Connection], T]) -> T:
+        """Runs a query that must not wait for longer ones."""
+        return await self._in_transaction(self._looks, self._looker, query)
+
+    async def change(self, work: Callable[[Connection], T], by: str, describe: Callable[[T], Iterable[Event]]) -> T:
+        """Runs work in one transaction with the audit of it."""
+
+        def audited(connection: Connection) -> T:
+            result = work(connection)
+            self._journal.append(connection, by, describe(result))
+            return result
+
+        return await self._write(audited)
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
         return await self._in_transaction(self._reads, self._reader, query)
@@ -206,8 +258,8 @@ class SqliteGallery:
         return await self._in_transaction(self._writes, self._writer, change)
 
     async def _in_transaction(self, lane: Lane, database: Database, work: Callable[[Connection], T]) -> T:
-        def run(abandoned: Event) -> T:
-            with database.transaction(abandoned, read_only=database is self._reader) as connection:
+        def run(abandoned: threading.Event) -> T:
+            with database.transaction(abandoned, read_only=database is not self._writer) as connection:
                 return work(connection)
 
         return await lane.run(lambda abandoned: self._checked(partial(run, abandoned)))
@@ -215,10 +267,11 @@ class SqliteGallery:
     async def _search_lane(self, work: Callable[[], T]) -> T:
         return await self._searches.run(lambda _: self._checked(work))
 
-    async def _delete(self, gallery: str, identity: str | None, template_id: str | None) -> DeletionReceipt:
-        receipt = await self._write(
-            partial(writes.delete_templates, gallery=gallery, identity=identity, template_id=template_id)
-        )
+    async def _delete(self, gallery: str, identity: str | None, template_id: str | None, by: str) -> DeletionReceipt:
+        def work(connection: Connection) -> DeletionReceipt:
+            return writes.delete_templates(connection, gallery, identity, template_id)
+
+        receipt = await self.change(work, by, lambda done: events.of_deletion(identity, template_id, done))
         await self._erase()
         return receipt
 
@@ -252,7 +305,7 @@ class SqliteGallery:
                 self._remains = not await self._writes.run(lambda _: self._checked(self._empty_log))
 
     def _close_lanes(self) -> None:
-        for lane in (self._searches, self._reads, self._writes):
+        for lane in (self._searches, self._reads, self._writes, self._looks):
             lane.close()
 
     # The methods below run on the gallery's threads.
@@ -267,16 +320,17 @@ class SqliteGallery:
                 raise
             raise GalleryError(f"The gallery {self._path} is unusable: {reason(error)}.") from error
 
-    def _open(self) -> None:
+    def _open(self, allow_unaudited: bool) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
             raise GalleryError(f"The gallery {self._path} cannot be written: {error.strerror}.") from error
         try:
-            self._writer, self._reader = (Database(self._path, self._wait_s) for _ in range(2))
-            with self._writer.transaction(Event(), read_only=False) as connection:
+            self._writer, self._reader, self._looker = (Database(self._path, self._wait_s) for _ in range(3))
+            with self._writer.transaction(threading.Event(), read_only=False) as connection:
                 migrate(connection)
+                self._journal.check(connection, allow_unaudited=allow_unaudited)
                 newest = connection.scalar(select(func.max(changes.c.seq))) or 0
                 connection.execute(delete(changes).where(changes.c.seq <= newest - KEPT_CHANGES))
             self._remains = not self._empty_log()  # a process that was killed may have left something
@@ -284,6 +338,8 @@ class SqliteGallery:
             raise GalleryError(
                 f"A newer facetwin wrote the gallery {self._path}; upgrade this installation. {error}"
             ) from error
+        except GalleryError:
+            raise
         except Exception as error:
             raise GalleryError(f"The gallery {self._path} cannot be opened: {reason(error)}.") from error
 

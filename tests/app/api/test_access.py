@@ -4,8 +4,6 @@ from typing import Any
 
 import pytest
 
-from app.api.access import ANONYMOUS, Keys
-from app.errors import Unauthorized
 from app.settings import Settings
 from tests.support.asgi import EndlessBody, ask, every_route
 from tests.support.service import fake_app
@@ -34,18 +32,3 @@ async def test_without_a_key_every_route_is_401_before_a_byte_of_the_body_is_rea
 @pytest.mark.parametrize("path", ["/nowhere", "/identities/", "//identities", "/docs/../identities", "/healthz/x"])
 async def test_a_path_that_is_not_listed_as_open_is_closed(app: Any, path: str) -> None:
     assert (await ask(app, "GET", path)).status == 401
-
-
-def test_each_key_has_a_name_that_does_not_reveal_it() -> None:
-    keys = Keys(["first-key-of-many", "other-key-of-many"])
-    assert keys.caller(b"Bearer first-key-of-many") == "key-1"
-    assert keys.caller(b"bearer other-key-of-many") == "key-2"
-    assert Keys([]).caller(b"") == ANONYMOUS
-
-
-@pytest.mark.parametrize(
-    "sent", [b"", b"Bearer", b"Bearer ", b"Basic first-key-of-many", b"first-key-of-many", b"\xff"]
-)
-def test_anything_but_a_key_is_refused(sent: bytes) -> None:
-    with pytest.raises(Unauthorized):
-        Keys(["first-key-of-many"]).caller(sent)

@@ -61,6 +61,8 @@ async def test_a_gallery_of_revision_0003_gets_the_new_columns_and_keeps_its_tem
         raw.execute("DROP INDEX templates_by_expiry")
         for column in ("expires_at", "consent_ref"):
             raw.execute(f"ALTER TABLE templates DROP COLUMN {column}")
+        for table in ("audit", "api_keys"):
+            raw.execute(f"DROP TABLE {table}")
         raw.execute("UPDATE alembic_version SET version_num = '0003'")
     raw.close()
     gallery = await SqliteGallery.open(path)
@@ -78,6 +80,8 @@ async def test_postgresql_tables_of_revision_0003_get_the_new_columns(postgres_u
         admin.execute("DROP TABLE rejections")
         admin.execute("ALTER TABLE templates DROP COLUMN expires_at, DROP COLUMN consent_ref")
         admin.execute("ALTER INDEX templates_by_vector_256 RENAME TO templates_by_vector")
+        admin.execute("DROP TABLE audit, api_keys")
+        admin.execute("DROP FUNCTION refuse_audit_change")
         admin.execute("UPDATE alembic_version SET version_num = '0003'")
     gallery = await PostgresGallery.open(postgres_url)
     (template,) = (await gallery.get_identity("default", "ada")).templates
@@ -145,6 +149,8 @@ async def test_a_gallery_of_revision_0002_is_migrated_with_its_templates(tmp_pat
             "DROP TABLE rejections",
             "DROP TABLE templates",
             "DROP TABLE changes",
+            "DROP TABLE audit",
+            "DROP TABLE api_keys",
             "CREATE TABLE templates (template_id TEXT PRIMARY KEY, gallery TEXT NOT NULL, identity TEXT NOT NULL, "
             "encoder_id TEXT NOT NULL, detector TEXT NOT NULL, quality FLOAT NOT NULL, vector BLOB NOT NULL, "
             "created_at DATETIME NOT NULL)",
@@ -196,6 +202,7 @@ async def test_names_of_older_versions_become_nfc_and_nobody_is_lost_or_taken_fo
             vectors[name, new] = (number, template.template_id, old)
             store_raw_name(url, name, f"n{number}", old)
     await gallery.close()
+    undo_keys_and_audit(url)
     execute(url, "UPDATE alembic_version SET version_num = '0007'")
 
     gallery = await open_gallery(url)
@@ -226,6 +233,8 @@ async def test_a_name_that_is_not_utf_8_stays_as_it_is(tmp_path: Path) -> None:
     raw = sqlite3.connect(path)
     for table in ("identities", "templates"):
         raw.execute(f"UPDATE {table} SET identity = CAST(x'65cc81ff' AS TEXT)")
+    for table in ("audit", "api_keys"):
+        raw.execute(f"DROP TABLE {table}")
     raw.execute("UPDATE alembic_version SET version_num = '0007'")
     raw.commit()
     raw.close()
@@ -245,6 +254,14 @@ def store_raw_name(url: str, gallery: str, name: str, old: str) -> None:
     )  # fmt: skip
     execute(url, f"UPDATE templates SET identity = ? {here}", old, gallery, name)
     execute(url, "DELETE FROM identities WHERE gallery = ? AND identity = ?", gallery, name)
+
+
+def undo_keys_and_audit(url: str) -> None:
+    """Removes what the revisions 0009 and 0010 made."""
+    for table in ("audit", "api_keys"):
+        execute(url, f"DROP TABLE {table}")
+    if not url.startswith("sqlite"):
+        execute(url, "DROP FUNCTION refuse_audit_change")
 
 
 def execute(url: str, statement: str, *values: str) -> None:
