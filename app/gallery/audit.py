@@ -13,6 +13,7 @@ from app.callers import COMMAND_LINE
 START: Final = "0" * 64  # what the first entry has as the hash of the one before
 AT_ONCE: Final = 1_000  # entries read together
 SHOWN_FAULTS: Final = 20
+LEAST_NUMBER: Final = -(2**31)
 
 
 class Action(StrEnum):
@@ -141,7 +142,9 @@ async def check_chain(log: AuditLog, secret: AuditSecret, expect: str | None = N
     """
     faults: list[str] = []
     count, last, head, expected_at = 0, 0, START, None
-    while entries := await log.list_entries(last, AT_ONCE):
+    position = LEAST_NUMBER  # an entry that was given a number below 1 must not be overlooked
+    while entries := await log.list_entries(position, AT_ONCE):
+        position = entries[-1].number
         for entry in entries:
             faults += _faults(entry, last, head, secret)
             count, last, head = count + 1, entry.number, entry.hash
@@ -153,9 +156,11 @@ async def check_chain(log: AuditLog, secret: AuditSecret, expect: str | None = N
 
 def _faults(entry: Entry, last: int, head: str, secret: AuditSecret) -> list[str]:
     """What is wrong with an entry that follows the entry `last`, whose hash is `head`."""
-    if entry.number != last + 1:
-        missing = f"{last + 1} is" if entry.number == last + 2 else f"{last + 1} to {entry.number - 1} are"
-        return [f"Entry {missing} missing."]
+    if entry.number <= last:
+        return [f"An entry has the number {entry.number}, which no entry is ever given."]
+    if entry.number > last + 1:
+        one = entry.number == last + 2
+        return [f"Entry {last + 1} is missing." if one else f"Entries {last + 1} to {entry.number - 1} are missing."]
     if entry.secret_id != secret.id:
         return [f"Entry {entry.number} was written with another FACETWIN_AUDIT_KEY, so it cannot be checked."]
     faults = []
