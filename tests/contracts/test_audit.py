@@ -19,10 +19,11 @@ from app.gallery import open_gallery
 from app.gallery.api_keys import ApiKey
 from app.gallery.audit import Action, AuditSecret, Entry, Event, check_chain
 from app.gallery.base import GalleryError, IfExists, Store
-from tests.support.galleries import new_template
+from tests.support.galleries import kill_after, new_template, start_enrolling
 
 pytestmark = pytest.mark.anyio
-SECRET = AuditSecret(b"a secret of the tests, of 32 characters")
+TEXT = "a secret of the tests, of 32 characters"
+SECRET = AuditSecret(TEXT.encode())
 NAME = "Lovelace-Byron"
 
 
@@ -141,6 +142,19 @@ async def test_several_processes_append_to_one_chain_without_forks(url: str) -> 
         )
         report = await check_chain(stores[0].audit, SECRET)
     assert (report.count, report.faults) == (60, ())
+
+
+async def test_processes_that_are_killed_leave_one_chain_with_everything_they_acknowledged(url: str) -> None:
+    processes = [start_enrolling(url, f"{letter}-", TEXT) for letter in "abc"]
+    killed = await asyncio.gather(*(asyncio.to_thread(kill_after, process, 2.0) for process in processes))
+    store = await open_gallery(url, secret=SECRET)
+    report = await check_chain(store.audit, SECRET)
+    recorded = {entry.identity for entry in await entries(store)}
+    people = await store.list_identities("default", None, 100_000)
+    await store.close()
+    assert report.faults == ()
+    assert {subject(name) for names in killed for name in names} <= recorded
+    assert report.count == len(people.identities) == len(recorded)
 
 
 async def test_erasing_a_person_leaves_the_log_true_and_without_the_name(url: str, store: Store) -> None:

@@ -1,18 +1,19 @@
 """Enrolls until it is killed, and prints each name once it is stored.
 
-Usage: `python -m tests.support.enroll_forever URL PREFIX`.
+Usage: `python -m tests.support.enroll_forever URL PREFIX [SECRET]`; with the secret of the audit log, it is recorded.
 """
 
 import asyncio
 import sys
 
 from app.gallery import open_gallery
+from app.gallery.audit import AuditSecret
 from app.gallery.base import IfExists
 from tests.support.galleries import new_template
 
 
-async def enroll_forever(url: str, prefix: str) -> None:
-    gallery = await open_gallery(url)
+async def enroll_forever(url: str, prefix: str, secret: str | None = None) -> None:
+    gallery = await open_gallery(url, secret=None if secret is None else AuditSecret(secret.encode()))
     number = 0
     while True:
         await gallery.enroll(new_template(f"{prefix}{number}", number), IfExists.REJECT)
@@ -21,4 +22,4 @@ async def enroll_forever(url: str, prefix: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(enroll_forever(*sys.argv[1:3]))
+    asyncio.run(enroll_forever(*sys.argv[1:4]))

@@ -46,10 +46,10 @@ async def search_names(gallery: Gallery | GuardedGallery, seed: int, name: str =
     return [each.identity for each in found.candidates]
 
 
-def start_enrolling(url: str, prefix: str) -> "subprocess.Popen[str]":
-    """Starts a process that enrolls until it is killed."""
+def start_enrolling(url: str, prefix: str, *secret: str) -> "subprocess.Popen[str]":
+    """Starts a process that enrolls until it is killed, with the secret of the audit log, if any."""
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.support.enroll_forever", url, prefix], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tests.support.enroll_forever", url, prefix, *secret], stdout=subprocess.PIPE, text=True
     )
 
 

@@ -69,7 +69,7 @@ def filled(path: str, gallery: str = "g") -> str:
 
 
 def test_an_application_with_a_route_that_needs_nothing_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(NEEDED, ("GET", "/model"))  # type: ignore[arg-type]
+    monkeypatch.delitem(NEEDED, ("GET", "/model"))
     with pytest.raises(ValueError, match="GET /model"):
         fake_app(Settings())
 
