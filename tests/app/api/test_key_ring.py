@@ -56,8 +56,8 @@ async def test_a_stored_key_has_its_own_name_scopes_and_galleries() -> None:
     ring = KeyRing()
     await ring.read(Shelf(stored("kiosk"), stored("door")).list_keys)
     caller = ring.caller(b"Bearer door-secret")
-    assert (caller.name, caller.scopes) == ("door", {Scope.READ})
-    assert caller.galleries == {"a"}
+    assert (caller.name, caller.scopes) == ("door", frozenset({Scope.READ}))
+    assert caller.galleries == frozenset({"a"})
 
 
 async def test_expired_and_revoked_keys_are_refused_in_words() -> None:
