@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from starlette.routing import Match, compile_path
 from starlette.types import Scope as AsgiScope
 
-from app.api.paths import OPEN_FOLDER, is_open, route_path
+from app.api.paths import OPEN_FOLDERS, is_open, route_path
 from app.callers import Caller, Scope
 from app.gallery.base import DEFAULT_GALLERY, IfExists
 
@@ -101,7 +101,7 @@ def routes_without_needs(app: FastAPI) -> list[str]:
     missing = []
     for route in iter_route_contexts(app.routes):
         path = route.path or "?"
-        if not (is_open(path) or path == OPEN_FOLDER.rstrip("/")):
+        if not (is_open(path) or f"{path}/" in OPEN_FOLDERS):
             methods = sorted(route.methods or {"*"})  # mounted applications and WebSockets have none
             missing += [f"{method} {path}" for method in methods if (method, path) not in NEEDED]
     return missing

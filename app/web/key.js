@@ -52,7 +52,7 @@ export class Key {
         element(
           "p",
           { class: "muted" },
-          "A service that others can reach asks for a key: one of FACETWIN_API_KEYS. A service on your own machine usually needs none.",
+          "A service that others can reach asks for a key, as “facetwin keys add” makes one. A service on your own machine usually needs none.",
         ),
         field(
           "Key",

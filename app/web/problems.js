@@ -6,6 +6,7 @@ import { button, element } from "./elements.js";
 const ADVICE = {
   unreachable: ["The service cannot be reached", "Check that it still runs and that you are connected, then try again."],
   unauthorized: ["The service asks for a key", "Press “Key” at the top and enter one of the service’s keys."],
+  forbidden: ["The key may not do this", "Press “Key” at the top and enter one that may, or choose another gallery."],
   foreign_request: ["The service refuses this page", "Open the page at the service’s own address, as http://127.0.0.1:8000/."],
   no_face_found: ["No face was found", "Use a photo in which a face is upright, well lit and not covered."],
   several_faces: ["The photo shows several faces", "Use a photo with one face, or cut the others off."],

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from app.errors import IdentityExists, UnknownIdentity
 from app.gallery import open_gallery
 from app.gallery.api_keys import ApiKey
 from app.gallery.audit import Action, AuditSecret, Entry, Event, check_chain
-from app.gallery.base import GalleryError, IfExists, Store
-from tests.support.galleries import kill_after, new_template, start_enrolling
+from app.gallery.base import Gallery, GalleryError, IfExists, Store, TemplateRecord
+from app.gallery.rejection import NewRejection, RejectionRecord
+from tests.support.galleries import ENCODER, kill_after, new_template, start_enrolling, unit_vector
 
 pytestmark = pytest.mark.anyio
 TEXT = "a secret of the tests, of 32 characters"
@@ -36,6 +38,10 @@ async def store(url: str) -> AsyncIterator[Store]:
 
 async def entries(store: Store) -> list[Entry]:
     return list(await store.audit.list_entries(0, 10_000))
+
+
+def rejection(identity: str) -> NewRejection:
+    return NewRejection("default", identity, unit_vector(9), ENCODER)
 
 
 def subject(identity: str | None = None, gallery: str = "default") -> str:
@@ -69,6 +75,13 @@ async def test_every_change_leaves_an_entry_of_who_did_what_to_whom(store: Store
     second = await store.enroll(new_template(NAME, 2), IfExists.ADD, by="b")
     await store.delete_template("default", NAME, second.template_id, by="c")
     await store.enroll(new_template(NAME, 3), IfExists.REPLACE, by="d")
+    rejected = await store.add_rejection(rejection(NAME), by="d1")
+    assert await store.add_rejection(rejection(NAME), by="nobody") == rejected
+    rejections = await store.list_rejection_records(None, 10)
+    await store.delete_rejection("default", NAME, rejected.rejection_id, by="d2")
+    await store.import_rejections(rejections, by="d3")
+    assert await store.import_rejections(rejections, by="nobody") == 0
+    await store.enroll_all([new_template(NAME, 6), new_template(NAME, 7)], IfExists.REPLACE, by="d4")
     await store.edit_identity("default", NAME, None, {"a": 1}, by="e")
     await store.edit_identity("default", NAME, "Ada", None, by="f")
     await store.enroll(new_template("Eve", 4), IfExists.REJECT, by="g")
@@ -89,16 +102,20 @@ async def test_every_change_leaves_an_entry_of_who_did_what_to_whom(store: Store
         ("b", "enroll", subject(NAME), None, None, 1, None),
         ("c", "delete_template", subject(NAME), None, 0, 1, None),
         ("d", "replace", subject(NAME), None, None, 1, None),
+        ("d1", "reject", subject(NAME), None, None, None, None),
+        ("d2", "forget_rejection", subject(NAME), None, None, None, None),
+        ("d3", "import_rejections", None, None, None, None, None),
+        ("d4", "replace", subject(NAME), None, None, 2, None),
         ("e", "edit", subject(NAME), None, None, None, None),
         ("f", "rename", subject(NAME), subject("Ada"), None, None, None),
         ("g", "enroll", subject("Eve"), None, None, 1, None),
         ("h", "merge", subject("Ada"), subject("Eve"), None, None, None),
-        ("i", "delete_identity", subject("Eve"), None, 1, 2, None),
-        ("j", "import", None, None, None, 2, None),
+        ("i", "delete_identity", subject("Eve"), None, 1, 3, None),
+        ("j", "import", None, None, None, 3, None),
         ("k", "enroll", subject("old"), None, None, 1, None),
         ("m", "purge", None, None, 1, 1, None),
         ("n", "export", None, None, None, None, None),
-        ("o", "delete_gallery", None, None, 1, 2, None),
+        ("o", "delete_gallery", None, None, 1, 3, None),
         ("p", "revoke_key", None, None, None, None, "kiosk"),
     ]
     found = await entries(store)
@@ -107,7 +124,87 @@ async def test_every_change_leaves_an_entry_of_who_did_what_to_whom(store: Store
     concerned = {subject()} | {None}
     assert {entry.gallery for entry in found} == concerned
     report = await check_chain(store.audit, SECRET)
-    assert (report.count, report.head, report.faults) == (16, found[-1].hash, ())
+    assert (report.count, report.head, report.faults) == (20, found[-1].hash, ())
+
+
+READS = {
+    "search", "compare", "get_identity", "list_identities", "list_templates", "list_rejections", "list_galleries",
+    "integrity_errors", "list_records", "list_rejection_records", "erasure", "erase_remains", "check", "close",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """What a change finds in the store: "ada" with two templates and a rejection, "bob", and "old", who has expired."""
+
+    store: Store
+    template_id: str
+    rejection_id: str
+    records: Sequence[TemplateRecord]  # of "eve", who is not in the store any more
+    rejections: Sequence[RejectionRecord]  # one of "ada" that is not in the store any more
+
+
+CHANGES: dict[str, Callable[[Enrolled], Awaitable[object]]] = {
+    "enroll": lambda at: at.store.enroll(new_template("new", 7), IfExists.REJECT, by="me"),
+    "enroll_all": lambda at: at.store.enroll_all([new_template("new", 7)], IfExists.REJECT, by="me"),
+    "add_rejection": lambda at: at.store.add_rejection(rejection("bob"), by="me"),
+    "delete_rejection": lambda at: at.store.delete_rejection("default", "ada", at.rejection_id, by="me"),
+    "edit_identity": lambda at: at.store.edit_identity("default", "ada", None, {"a": 1}, by="me"),
+    "merge_identity": lambda at: at.store.merge_identity("default", "bob", "ada", by="me"),
+    "delete_identity": lambda at: at.store.delete_identity("default", "ada", by="me"),
+    "delete_template": lambda at: at.store.delete_template("default", "ada", at.template_id, by="me"),
+    "delete_gallery": lambda at: at.store.delete_gallery("default", by="me"),
+    "purge": lambda at: at.store.purge(datetime.now(UTC), dry_run=False, by="me"),
+    "import_records": lambda at: at.store.import_records(at.records, by="me"),
+    "import_rejections": lambda at: at.store.import_rejections(at.rejections, by="me"),
+}
+
+
+def test_every_method_of_a_gallery_is_known_to_change_it_or_not() -> None:
+    methods = {name: method for name, method in vars(Gallery).items() if callable(method) and name[0] != "_"}
+    assert set(methods) == {*READS, *CHANGES}
+    assert {name for name, method in methods.items() if "by" in signature(method).parameters} == set(CHANGES)
+
+
+@pytest.fixture
+async def enrolled(store: Store) -> Enrolled:
+    await store.enroll(new_template("eve", 1), IfExists.REJECT)
+    records = await store.list_records(None, 10)
+    await store.delete_identity("default", "eve")
+    await store.enroll(new_template("ada", 2), IfExists.REJECT)
+    template = await store.enroll(new_template("ada", 3), IfExists.ADD)
+    await store.enroll(new_template("bob", 4), IfExists.REJECT)
+    await store.enroll(replace(new_template("old", 5), expires_at=datetime(2020, 1, 1, tzinfo=UTC)), IfExists.REJECT)
+    gone = await store.add_rejection(rejection("ada"))
+    rejections = await store.list_rejection_records(None, 10)
+    await store.delete_rejection("default", "ada", gone.rejection_id)
+    kept = await store.add_rejection(replace(rejection("ada"), vector=unit_vector(10)))
+    return Enrolled(store, template.template_id, kept.rejection_id, records, rejections)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+async def test_each_method_that_changes_a_gallery_leaves_one_entry_under_the_name_of_the_caller(
+    store: Store, enrolled: Enrolled, name: str
+) -> None:
+    before = len(await entries(store))
+    await CHANGES[name](enrolled)
+    assert [entry.by for entry in (await entries(store))[before:]] == ["me"]
+
+
+@pytest.mark.parametrize("name", CHANGES)
+async def test_a_method_whose_entry_cannot_be_written_changes_nothing(
+    url: str, store: Store, enrolled: Enrolled, name: str
+) -> None:
+    async def contents() -> str:
+        everything = (await store.list_records(None, 99), await store.list_rejection_records(None, 99))
+        return str(everything)
+
+    before = await contents()
+    with raw(url) as connection:
+        connection.execute("DROP TABLE audit")
+    with pytest.raises(Exception, match="audit"):
+        await CHANGES[name](enrolled)
+    assert await contents() == before
 
 
 async def test_a_change_that_fails_leaves_no_entry(store: Store) -> None:
@@ -117,15 +214,6 @@ async def test_a_change_that_fails_leaves_no_entry(store: Store) -> None:
     with pytest.raises(UnknownIdentity):
         await store.delete_identity("default", "bob")
     assert [entry.action for entry in await entries(store)] == ["enroll"]
-
-
-async def test_a_change_that_cannot_be_recorded_is_not_made(url: str, store: Store) -> None:
-    with raw(url) as connection:
-        connection.execute("DROP TABLE audit")
-    with pytest.raises(Exception, match="audit"):
-        await store.enroll(new_template("ada", 1), IfExists.REJECT)
-    with pytest.raises(UnknownIdentity):
-        await store.get_identity("default", "ada")
 
 
 async def test_several_processes_append_to_one_chain_without_forks(url: str) -> None:

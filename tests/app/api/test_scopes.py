@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from app.api.scopes import NEEDED, Names, routes_without_needs
+from app.api.version import VERSION
 from app.callers import EVERY_SCOPE, Scope
 from app.gallery.api_keys import ApiKey, generate_key, key_digest
 from app.settings import Settings
@@ -65,7 +67,7 @@ async def send(app: Any, method: str, path: str, key: str, body: Any = None, **h
 
 
 def filled(path: str, gallery: str = "g") -> str:
-    return path.format(identity="ada", template_id="t", gallery=gallery)
+    return path.format(identity="ada", template_id="t", rejection_id="r", gallery=gallery)
 
 
 def test_an_application_with_a_route_that_needs_nothing_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,10 +88,11 @@ async def test_a_route_that_is_added_later_is_found_and_never_answers(app: Any) 
 def test_the_table_says_where_each_route_names_its_gallery() -> None:
     schema = fake_app(Settings()).openapi()
     for (method, path), needs in NEEDED.items():
-        operation = schema["paths"][path][method.lower()]
+        operation = schema["paths"][f"{VERSION}{path}"][method.lower()]
         places = {each["in"] for each in operation.get("parameters", []) if each["name"] == "gallery"}
         content = operation.get("requestBody", {}).get("content", {})
-        places |= {"body" for each in content.values() if "gallery" in each["schema"]["properties"]}
+        bodies = [schema["components"]["schemas"][each["schema"]["$ref"].split("/")[-1]] for each in content.values()]
+        places |= {"body" for each in bodies if "gallery" in each["properties"]}
         expected = {Names.IN_PATH: {"path"}, Names.IN_QUERY: {"query"}, Names.IN_BODY: {"body"}}
         assert places == expected.get(needs.names, set()), path
         assert operation["security"] == [{"HTTPBearer": sorted(needs.scopes)}]
@@ -104,8 +107,9 @@ async def test_every_route_is_403_without_its_scopes_before_a_byte_of_the_body_i
                 if method in ("GET", "DELETE"):
                     assert (await send(app, method, filled(path), key)).status != 403, path
                 continue
-            answer = await send(app, method, filled(path), key, body)
-            assert (path, answer.status, answer.code, body.read) == (path, 403, "forbidden", 0)
+            for prefix in ("", VERSION):
+                answer = await send(app, method, prefix + filled(path), key, body)
+                assert (path, answer.status, answer.code, body.read) == (path, 403, "forbidden", 0)
             assert all(f"`{each}`".encode() in answer.body for each in needs.scopes)
 
 
@@ -132,33 +136,54 @@ async def test_a_key_for_one_gallery_is_403_for_others_before_a_byte_of_the_body
 FORM = "multipart/form-data; boundary=a"
 
 
-def form(photo: bytes, **fields: str) -> bytes:
+def form(photo: bytes, field: str = "image", **fields: str) -> bytes:
     parts = [
         f'--a\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
         for name, value in fields.items()
     ]
-    head = b'--a\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
-    return b"".join((*parts, head, photo, b"\r\n--a--\r\n"))
+    head = f'--a\r\nContent-Disposition: form-data; name="{field}"; filename="a.png"\r\n\r\n'
+    return b"".join((*parts, head.encode(), photo, b"\r\n--a--\r\n"))
 
 
-@pytest.mark.parametrize("path", ["/enroll", "/identify"])
+@pytest.mark.parametrize("path", [path for (_, path), needs in NEEDED.items() if needs.names is Names.IN_BODY])
 async def test_a_gallery_in_the_body_is_checked_before_a_photo_is_looked_at(
     app: Any, detector: Detector, path: str
 ) -> None:
-    key = await make_key(app, Scope.ENROLL, Scope.IDENTIFY, galleries=frozenset({"mine"}))
-    photo = picture(RED)
-    name = {"identity": "ada"} if path == "/enroll" else {}
+    key = await make_key(app, *EVERY_SCOPE, galleries=frozenset({"mine"}))
+    photo, field = picture(RED), "image1" if path == "/verify" else "image"
+    name = {} if path == "/identify" else {"identity": "ada"}
     for fields in ({}, {"gallery": "other"}):
-        as_form = await send(app, "POST", path, key, WholeBody(form(photo, **name, **fields)), content_type=FORM)
+        as_form = await send(app, "POST", path, key, WholeBody(form(photo, field, **name, **fields)), content_type=FORM)
         encoded = base64.b64encode(photo).decode()
-        as_json = str({"image": encoded, **name, **fields}).replace("'", '"').encode()
+        as_json = str({field: encoded, **name, **fields}).replace("'", '"').encode()
         as_json_answer = await send(app, "POST", path, key, WholeBody(as_json), content_type="application/json")
         for answer in (as_form, as_json_answer):
             assert (answer.status, answer.code) == (403, "forbidden")
     assert detector.seen == 0
-    mine = WholeBody(form(photo, **name, gallery="mine"))
+    mine = WholeBody(form(photo, field, **name, gallery="mine"))
     assert (await send(app, "POST", path, key, mine, content_type=FORM)).status in (201, 404)
     assert detector.seen == 1
+
+
+@pytest.mark.parametrize("path", ["/identify", "/reject"])
+async def test_a_key_for_one_gallery_is_403_for_others_with_an_embedding_too(app: Any, path: str) -> None:
+    key = await make_key(app, *EVERY_SCOPE, galleries=frozenset({"mine"}))
+    embedded = json.loads(
+        (await send(app, "POST", "/embed", ADMIN, WholeBody(form(picture(RED))), content_type=FORM)).body
+    )
+    fields = {"embedding": embedded["embedding"], "encoder_id": embedded["model"]["encoder_id"]}
+    name = {} if path == "/identify" else {"identity": "ada"}
+    for gallery, status in (("other", 403), ("mine", 404)):
+        body = WholeBody(json.dumps({**fields, **name, "gallery": gallery}).encode())
+        answer = await send(app, "POST", path, key, body, content_type="application/json")
+        assert answer.status == status
+
+
+async def test_photos_are_compared_by_a_key_for_one_gallery_as_by_any(app: Any) -> None:
+    key = await make_key(app, Scope.VERIFY, galleries=frozenset({"mine"}))
+    photo = base64.b64encode(picture(RED)).decode()
+    body = WholeBody(json.dumps({"image1": photo, "image2": photo}).encode())
+    assert (await send(app, "POST", "/verify", key, body, content_type="application/json")).status == 200
 
 
 async def test_replacing_templates_needs_the_scope_delete_too(app: Any) -> None:
