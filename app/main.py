@@ -181,11 +181,17 @@ def _check_and_warm_up(bundle: Bundle, reader: PhotoReader) -> tuple[str, ...]:
     return ()
 
 
-def create_app(settings: Settings | None = None, components: ComponentFactory = build_components) -> FastAPI:
-    """Returns the application. Reads the settings from the environment unless given; tests pass fake components."""
+def create_app(
+    settings: Settings | None = None, components: ComponentFactory = build_components, *, keys: KeyRing | None = None
+) -> FastAPI:
+    """Returns the application. Reads the settings from the environment unless given; tests pass fake components.
+
+    `keys` says who calls; by default the keys of the settings and of the gallery do.
+    """
     settings = settings or load_settings()
     metrics = Metrics()
-    keys = KeyRing([key.get_secret_value() for key in settings.api_keys], required=settings.needs_stored_key)
+    fixed = [key.get_secret_value() for key in settings.api_keys]
+    keys = keys or KeyRing(fixed, required=settings.needs_stored_key)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

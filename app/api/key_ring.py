@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from app.callers import ANONYMOUS, ENVIRONMENT, EVERY_SCOPE, Caller
+from app.callers import ANONYMOUS, COMMAND_LINE, ENVIRONMENT, EVERY_SCOPE, Caller
 from app.errors import FacetwinError, GalleryUnavailable, Unauthorized
 from app.gallery.api_keys import ApiKey, key_digest
 
@@ -84,3 +84,17 @@ class KeyRing:
         if state != "active":
             raise Unauthorized(f"This key {'has expired' if state == 'expired' else 'was revoked'}. {SEND}")
         return Caller(stored[0].name, stored[0].scopes, stored[0].galleries)
+
+
+class NoKeyRing(KeyRing):
+    """For a service that only its own process can ask, so that whoever asks could open the store as well.
+
+    Every request is the command line's, also if the store has keys.
+    """
+
+    async def read(self, list_keys: ListKeys) -> None:
+        """Reads nothing."""
+
+    def caller(self, authorization: bytes) -> Caller:
+        """Returns the command line, as whoever works on the store without a service is named in the audit."""
+        return Caller(COMMAND_LINE, EVERY_SCOPE)

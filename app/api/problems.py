@@ -75,6 +75,7 @@ STATUS: Final = {
 SERVICE_CODES: Final = (
     "malformed_request",
     "unauthorized",
+    "forbidden",
     "foreign_request",
     "request_timeout",
     "overloaded",

@@ -150,7 +150,8 @@ class StoreState:
     """What a store is, without opening it as the service does."""
 
     schema: Schema
-    galleries: tuple[GallerySummary, ...] = ()  # only of the current schema
+    galleries: tuple[GallerySummary, ...] = ()  # only of the current schema, as the number below
+    active_keys: int = 0
 
 
 @dataclass(frozen=True)

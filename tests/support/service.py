@@ -9,6 +9,7 @@ import numpy as np
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from app.api.key_ring import KeyRing
 from app.inference.liveness import LivenessJudge, LivenessLoader
 from app.inference.workers import Workers
 from app.main import Components, create_app, guard_gallery, open_store
@@ -33,6 +34,7 @@ def fake_app(
     encoder_id: str = "e" * 64,
     not_ready: tuple[str, ...] = (),
     load_judge: Callable[[], LivenessJudge] = FakeJudge,
+    keys: KeyRing | None = None,
 ) -> FastAPI:
     """Returns the application with fake networks and the gallery of the settings."""
 
@@ -60,7 +62,7 @@ def fake_app(
             yield Components(service, not_ready)
             workers.close()
 
-    return create_app(settings, build_components)
+    return create_app(settings, build_components, keys=keys)
 
 
 def verify(client: TestClient, first: bytes, second: bytes, **fields: Any) -> Any:

@@ -58,7 +58,7 @@ async def model(service: Service) -> dict[str, Any]:
     summary="Metrics for Prometheus, of all processes of the service",
     dependencies=[Depends(authorize)],
     response_class=Response,
-    responses={200: {"content": {CONTENT_TYPE: {}}}, **problem_responses("unauthorized")},
+    responses={200: {"content": {CONTENT_TYPE: {}}}, **problem_responses("unauthorized", "forbidden")},
 )
 async def metrics(request: Request) -> Response:
     page: bytes = request.app.state.metrics.render()

@@ -44,6 +44,7 @@ def open_in_process(*, needs_gallery: bool) -> Iterator[InProcessTransport]:
 
     Without `needs_gallery` it gets an empty one, so that a comparison of two photos creates no file.
     """
+    from app.api.key_ring import NoKeyRing
     from app.errors import FacetwinError
     from app.gallery.base import GalleryError
     from app.main import create_app
@@ -64,7 +65,7 @@ def open_in_process(*, needs_gallery: bool) -> Iterator[InProcessTransport]:
         if not needs_gallery:
             folder = stack.enter_context(TemporaryDirectory(prefix="facetwin-"))
             overrides["gallery_url"] = f"sqlite:///{folder}/gallery.db"
-        app = create_app(read_settings(**overrides))
+        app = create_app(read_settings(**overrides), keys=NoKeyRing())
         try:
             transport = stack.enter_context(run_in_process(app, app.router.lifespan_context))
         except (BundleError, FacetwinError, GalleryError, ValueError) as error:

@@ -31,14 +31,18 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
     if message := unused_client_key(settings):
         yield warning("settings", message, "Set FACETWIN_API_KEYS, or unset FACETWIN_API_KEY here.")
     if settings.api_keys:
-        yield ok("settings", f"{place} asks every caller for one of {len(settings.api_keys)} keys.")
+        yield ok(
+            "settings", f"{place} asks every caller for one of {len(settings.api_keys)} keys, or of its gallery's."
+        )
+    elif settings.needs_stored_key:
+        yield ok("settings", f"{place} asks every caller for a key of its gallery.")
     elif is_loopback(settings.host):
-        yield ok("settings", f"{place} is for this machine only, and asks for no key.")
+        yield ok("settings", f"{place} is for this machine only, and asks for a key only if its gallery has any.")
     else:
         yield warning(
             "settings",
-            f"{place} asks for no key: whoever reaches it can read and change the gallery.",
-            "Set FACETWIN_API_KEYS, unless something in front of the service checks callers.",
+            f"Unless its gallery has keys, {place} asks for none: whoever reaches it can read and change the gallery.",
+            "Add a key with `facetwin keys add`, unless something in front of the service checks callers.",
         )
 
 
@@ -92,6 +96,7 @@ def check_decoders(settings: Settings) -> Iterator[Finding]:
 
 def check_gallery(settings: Settings) -> Iterator[Finding]:
     """Whether the gallery can be opened, and holds templates that the bundle can compare. Changes nothing."""
+    from app.errors import NoKeys
     from app.gallery import SQLITE_PREFIX, inspect_gallery
     from app.gallery.base import GalleryError, Schema
 
@@ -108,6 +113,8 @@ def check_gallery(settings: Settings) -> Iterator[Finding]:
         )
         yield wrong("gallery", str(error), mend)
         return
+    if settings.needs_stored_key and not state.active_keys and state.schema is not Schema.OLDER:
+        yield wrong("gallery", str(NoKeys(settings.host)), "Run `facetwin keys add NAME --scope verify`.")
     if state.schema is Schema.ABSENT:
         yield ok("gallery", f"{name} does not exist yet; the service creates it.")
         return
@@ -115,7 +122,9 @@ def check_gallery(settings: Settings) -> Iterator[Finding]:
         yield ok("gallery", f"{name} is of an older version; the service migrates it at its start.")
         return
     people, templates = (sum(getattr(each, field) for each in state.galleries) for field in ("identities", "templates"))
-    yield ok("gallery", f"{name} has {people:,} people with {templates:,} templates.")
+    yield ok(
+        "gallery", f"{name} has {people:,} people with {templates:,} templates, and {state.active_keys:,} active keys."
+    )
     if in_file and os.stat(name).st_mode & 0o077:  # noqa: PTH116
         mend = f"chmod 600 {name}"
         yield warning("gallery", f"{name} can be read by other users of this machine.", mend)

@@ -7,6 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.gallery.base import GalleryError, GalleryLimits, Schema, StoreState
 from app.gallery.postgres.connections import open_engine
 from app.gallery.sql.faults import reason
+from app.gallery.sql.keys import count_active
 from app.gallery.sql.migrate import read_schema
 from app.gallery.sql.reads import list_galleries
 
@@ -22,7 +23,9 @@ async def inspect_server(url: str, limits: GalleryLimits) -> StoreState:
             if not await connection.scalar(HAS_PGVECTOR):
                 raise GalleryError("The PostgreSQL server has no pgvector. Install the extension `vector` on it.")
             schema = await connection.run_sync(read_schema)
-            galleries = await connection.run_sync(list_galleries) if schema is Schema.CURRENT else ()
+            is_current = schema is Schema.CURRENT
+            galleries = await connection.run_sync(list_galleries) if is_current else ()
+            active_keys = await connection.run_sync(count_active) if is_current else 0
     except CommandError as error:
         raise GalleryError(
             f"A newer facetwin wrote the gallery's tables; upgrade this installation. {error}"
@@ -31,4 +34,4 @@ async def inspect_server(url: str, limits: GalleryLimits) -> StoreState:
         raise GalleryError(f"The PostgreSQL gallery cannot be used: {reason(error)}.") from error
     finally:
         await engine.dispose()
-    return StoreState(schema, galleries)
+    return StoreState(schema, galleries, active_keys)

@@ -40,6 +40,12 @@ def list_keys(connection: Connection) -> tuple[ApiKey, ...]:
     return tuple(_read(row) for row in connection.execute(select(api_keys).order_by(api_keys.c.name)))
 
 
+def count_active(connection: Connection) -> int:
+    """Returns the number of keys that are neither revoked nor expired."""
+    now = datetime.now(UTC)
+    return sum(key.state(now) == "active" for key in list_keys(connection))
+
+
 def add_key(connection: Connection, key: ApiKey) -> None:
     """Raises KeyNameTaken."""
     if _find(connection, key.name) is not None:

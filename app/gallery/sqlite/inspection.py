@@ -11,6 +11,7 @@ from sqlalchemy.pool import NullPool
 
 from app.gallery.base import GalleryError, GalleryLimits, Schema, StoreState
 from app.gallery.sql.faults import reason
+from app.gallery.sql.keys import count_active
 from app.gallery.sql.migrate import read_schema
 from app.gallery.sql.reads import list_galleries
 
@@ -32,10 +33,12 @@ def inspect_file(path: Path, limits: GalleryLimits) -> StoreState:
         with engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             schema = read_schema(connection)
-            galleries = list_galleries(connection) if schema is Schema.CURRENT else ()
+            is_current = schema is Schema.CURRENT
+            galleries = list_galleries(connection) if is_current else ()
+            active_keys = count_active(connection) if is_current else 0
             connection.exec_driver_sql("ROLLBACK")
     except CommandError as error:
         raise GalleryError(f"A newer facetwin wrote the gallery {path}; upgrade this installation. {error}") from error
     except (SQLAlchemyError, sqlite3.DatabaseError) as error:
         raise GalleryError(f"The gallery {path} cannot be used: {reason(error)}.") from error
-    return StoreState(schema, galleries)
+    return StoreState(schema, galleries, active_keys)

@@ -77,14 +77,14 @@ def test_verify_prints_a_head_that_must_still_be_there_next_time(tmp_path: Path)
 def test_without_a_secret_the_commands_say_that_the_log_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FACETWIN_AUDIT_KEY")
     for command in ("verify", "show"):
-        assert "The audit log is off" in run("audit", command, exit_code=1)
+        assert "The audit log is off" in run("audit", command, exit_code=2)
 
 
 def test_no_command_changes_a_gallery_with_a_log_without_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FACETWIN_AUDIT_KEY")
     for command in (("gallery", "purge", "--yes"), ("gallery", "export"), ("keys", "add", "a", "--scope", "read")):
-        assert "has an audit log" in run(*command, exit_code=1)
+        assert "has an audit log" in run(*command, exit_code=2)
     monkeypatch.setenv("FACETWIN_ALLOW_UNAUDITED", "true")
     run("gallery", "export")
     monkeypatch.setenv("FACETWIN_AUDIT_KEY", "t" * 32)
-    assert "another secret" in run("audit", "verify", exit_code=1)
+    assert "another secret" in run("audit", "verify", exit_code=2)

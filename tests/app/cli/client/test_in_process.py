@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.api.key_ring import KeyRing
 from app.cli.client.in_process import IN_PROCESS_URL, open_in_process, run_in_process
 from app.settings import Settings
 from facetwin_client import Facetwin, PhotoRefused
@@ -62,9 +63,9 @@ def test_settings_for_callers_of_other_machines_do_not_hinder(tmp_path: Path, mo
         monkeypatch.setenv(f"FACETWIN_{name}", value)
     seen: list[Settings] = []
 
-    def fake_create_app(settings: Settings) -> Any:
+    def fake_create_app(settings: Settings, keys: KeyRing) -> Any:
         seen.append(settings)
-        return fake_app(settings)
+        return fake_app(settings, keys=keys)
 
     monkeypatch.setattr("app.main.create_app", fake_create_app)
     for needs_gallery in (False, True):
@@ -75,3 +76,19 @@ def test_settings_for_callers_of_other_machines_do_not_hinder(tmp_path: Path, mo
             assert [service.detect(picture(RED)).width for _ in range(3)] == [64] * 3
         assert (tmp_path / "gallery.db").exists() is needs_gallery
     assert "gallery.db" in seen[1].gallery_url
+
+
+def test_keys_of_the_gallery_do_not_hinder_and_the_audit_names_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACETWIN_GALLERY_URL", f"sqlite:///{tmp_path / 'gallery.db'}")
+    monkeypatch.setenv("FACETWIN_AUDIT_KEY", "s" * 32)
+    monkeypatch.setattr("app.main.create_app", lambda settings, keys: fake_app(settings, keys=keys))
+    run_command("keys", "add", "kiosk", "--scope", "read")
+    with (
+        open_in_process(needs_gallery=True) as transport,
+        Facetwin(IN_PROCESS_URL, "", transport=transport) as service,
+    ):
+        service.enroll("ruby", picture(RED))
+    (entry,) = run_command("audit", "show", "--identity", "ruby").output.splitlines()
+    assert '"by": "command-line"' in entry

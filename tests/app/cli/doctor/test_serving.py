@@ -1,12 +1,15 @@
 import asyncio
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.callers import Scope
 from app.cli.doctor import serving
 from app.gallery import open_gallery
+from app.gallery.api_keys import ApiKey
 from app.gallery.base import IfExists
 from app.settings import Settings
 from tests.support.galleries import new_template
@@ -36,7 +39,7 @@ def gallery(tmp_path: Path) -> Path:
     [
         ("FACETWIN_THREDS", "2", "Unknown setting FACETWIN_THREDS"),
         ("FACETWIN_THREADS", "0", "threads"),
-        ("FACETWIN_HOST", "0.0.0.0", "without authentication"),
+        ("FACETWIN_AUDIT_KEY", "short", "fewer than 32 characters"),
     ],
 )
 def test_a_bad_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str) -> None:
@@ -55,6 +58,24 @@ def test_who_may_call_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("FACETWIN_API_KEY", KEY)
     mistaken, _ = serving.check_settings(settings(tmp_path))
     assert "FACETWIN_API_KEYS" in mistaken.mend
+
+
+def test_a_service_for_other_machines_without_any_key_is_found(tmp_path: Path) -> None:
+    public = settings(tmp_path, host="0.0.0.0")
+    assert [each.state for each in serving.check_settings(public)] == ["ok"]
+    missing = next(serving.check_gallery(public))
+    assert missing.state == "wrong"
+    assert "facetwin keys add" in missing.mend
+
+    async def add_key() -> None:
+        store = await open_gallery(public.gallery_url)
+        await store.keys.add(ApiKey("kiosk", "00", frozenset({Scope.READ}), None, datetime.now(UTC)))
+        await store.close()
+
+    asyncio.run(add_key())
+    (finding,) = serving.check_gallery(public)
+    assert finding.state == "ok"
+    assert "1 active keys" in finding.message
 
 
 def test_a_bundle_that_works_and_one_that_is_damaged(tmp_path: Path) -> None:
