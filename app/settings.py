@@ -277,7 +277,7 @@ def unused_client_key(settings: Settings) -> str | None:
         return None
     return (
         "FACETWIN_API_KEY is the key that clients send. Unless its gallery has keys, this service asks for none: "
-        "everybody who reaches it may call. Set FACETWIN_API_KEYS, or add a key with `facetwin keys add`, to have it ask."
+        "everybody who reaches it may call. Set FACETWIN_API_KEYS, or use `facetwin keys add`, to have it ask."
     )
 
 
