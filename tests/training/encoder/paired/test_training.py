@@ -1,11 +1,10 @@
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from model.encoder.paired import FEATURES, SIZE, VECTORS, PairedBranches, PairedEncoder
+from model.encoder.paired import FEATURES, VECTORS, PairedEncoder
 from model.encoder.retail_0095 import Retail0095
 from training.config import CONFIGS, load_config
 from training.data.degradations import KINDS
@@ -98,21 +97,6 @@ def test_training_separates_strangers_whose_crops_are_degraded_alike_and_judges_
 def test_the_loss_of_a_step_depends_on_the_weights_the_seed_and_the_step_alone() -> None:
     first, again = make_training(), make_training()
     assert first.compute(3).item() == again.compute(3).item() != first.compute(4).item()
-
-
-def test_features_are_computed_once_for_the_same_crops_weights_and_kind(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    branches = PairedBranches()
-    crops = np.random.default_rng(0).integers(0, 255, (2, SIZE, SIZE, 3), np.uint8)
-    source = CropSet("few", ("a/1.jpg", "b/1.jpg"), crops)
-    features = BranchFeatures(branches, tmp_path, torch.device("cpu"), bf16=False)
-    first = features.compute(source)
-    (kept,) = tmp_path.iterdir()
-    np.save(kept, first + 1)
-    np.testing.assert_array_equal(features.compute(source), first + 1)  # read, not computed
-    assert not np.array_equal(features.compute(source, "dark"), first)
-    features.compute(CropSet("few", ("a/1.jpg", "c/1.jpg"), crops))
-    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_validation_scores_accuracy_at_the_threshold_that_strangers_allow() -> None:
