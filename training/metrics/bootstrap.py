@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from training.metrics.verification import PairScores
 
-REPLICATES: Final = 200
+REPLICATES: Final = 1000
+BLOCK: Final = 100  # replicates that are computed at once
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,24 @@ def estimate_tar(pairs: PairScores, fmrs: Sequence[float]) -> list[Estimate]:
 
 def fmr_replicates(pairs: PairScores, thresholds: Sequence[float]) -> NDArray[np.float64]:
     """The FMR at each fixed threshold in each replicate, (REPLICATES, T)."""
-    first, second = pairs.impostor_people.T
-    counts = [int(np.searchsorted(-pairs.impostor, -threshold, side="right")) for threshold in thresholds]
-    rates = []
-    for drawn in draw_people(pairs.people):
-        accepted = np.concatenate([[0], np.cumsum(drawn[first] * drawn[second])])
-        rates.append(accepted[counts] / count_impostor_pairs(pairs, drawn))
-    return np.array(rates)
+    from scipy.sparse import coo_array
+
+    counts = np.searchsorted(-pairs.impostor, -np.array(thresholds, np.float32), side="right")
+    order = np.argsort(counts, kind="stable")
+    bands, start = [], 0  # matrices (P, P): how often each pair of people is accepted, but not at the threshold before
+    for end in counts[order]:
+        first, second = pairs.impostor_people[start:end].T
+        shape = (pairs.people, pairs.people)
+        bands.append(coo_array((np.ones(end - start), (first, second)), shape=shape).tocsr())
+        start = int(end)
+    draws = np.stack(list(draw_people(pairs.people)))  # (R, P)
+    totals = np.array([count_impostor_pairs(pairs, drawn) for drawn in draws])
+    rates = np.empty((len(draws), len(order)))
+    for at in range(0, len(draws), BLOCK):
+        drawn = draws[at : at + BLOCK].T.astype(np.float64)  # (P, R)
+        accepted = [((band @ drawn) * drawn).sum(axis=0) for band in bands]
+        rates[at : at + BLOCK, order] = np.cumsum(accepted, axis=0).T
+    return rates / totals[:, None]
 
 
 def fnmr_replicates(pairs: PairScores, thresholds: Sequence[float]) -> NDArray[np.float64]:

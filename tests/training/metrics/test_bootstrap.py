@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.support.training.embeddings import random_embeddings
-from training.metrics.bootstrap import count_impostor_pairs, estimate_tar, fmr_replicates
+from training.metrics.bootstrap import count_impostor_pairs, draw_people, estimate_tar, fmr_replicates
 from training.metrics.verification import compare_all_pairs
 
 
@@ -30,3 +30,12 @@ def test_the_interval_of_an_fmr_contains_the_measured_rate() -> None:
     for fmr, (low, high) in zip((0.1, 0.01), limits, strict=True):
         assert low < fmr < high
         assert high - low < fmr
+
+
+def test_a_replicate_counts_the_false_matches_of_the_people_who_were_drawn() -> None:
+    pairs = compare_all_pairs(*random_embeddings(25, 3), keep=1.0)
+    thresholds = [pairs.threshold_at(fmr) for fmr in (0.01, 0.2, 0.05)]  # in no order
+    drawn = list(draw_people(25))[7]
+    weights = drawn[pairs.impostor_people].prod(axis=1)
+    expected = [weights[pairs.impostor >= each].sum() / count_impostor_pairs(pairs, drawn) for each in thresholds]
+    np.testing.assert_allclose(fmr_replicates(pairs, thresholds)[7], expected)
