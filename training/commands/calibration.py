@@ -46,6 +46,7 @@ def calibrate(
     from training.evaluation.calibration.points import calibrate as calibrate_pairs
     from training.evaluation.calibration.points import with_label_errors
     from training.evaluation.plots import plot_det
+    from training.evaluation.trust.reliability import cross_fit
     from training.metrics.pooling import PooledPairs
     from training.metrics.verification import equal_error_rate
 
@@ -69,8 +70,11 @@ def calibrate(
     detector = people.detector
     changes: dict[str, Any] = {"calibration": calibration, "detector": detector}
     # The old evaluation was measured at the old thresholds; View 2 has thresholds of its own.
-    view2 = (source.metadata.evaluation or {}).get("view2")
-    changes["evaluation"] = {"view2": view2} if view2 and not photos else None
+    kept = {key: value for key, value in (source.metadata.evaluation or {}).items() if key == "view2"}
+    if not photos:
+        kept["cross_fit"] = cross_fit(people.halves())
+        console.print(f"Probability, fitted on one half of the people and tested on the other: {kept['cross_fit']}")
+    changes["evaluation"] = kept if kept and not photos else None
     if out:
         changes["name"] = out.stem
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -104,15 +104,15 @@ def _evaluate_test_people(experiment: "Experiment", bundle: "Bundle", embeddings
     from training.data.pairs import read_pairs
     from training.evaluation.calibration.points import require_calibration
     from training.evaluation.lfw import evaluate_lfw
-    from training.evaluation.plots import plot_roc, plot_scores
+    from training.evaluation.plots import plot_reliability, plot_roc, plot_scores
     from training.model_card.results import read_results, write_result
 
     metadata = bundle.metadata
     report = evaluate_lfw(bundle, embeddings, read_pairs(experiment.lists / "pairsDevTest.txt"), command)
     if experiment.config.calibration.strangers:
         report["strangers"] = _evaluate_strangers(experiment, bundle)
-    if metadata.evaluation and "view2" in metadata.evaluation:
-        report["view2"] = metadata.evaluation["view2"]  # measured by the command view2
+    kept = metadata.evaluation or {}  # measured by the commands view2 and calibrate
+    report |= {key: kept[key] for key in ("view2", "cross_fit") if key in kept}
     if not experiment.shipped_bundle.is_file():  # the model card shows such a recipe in its table of results
         write_result(_summarise(experiment.config, metadata, report))
     report["results"] = [asdict(result) for result in read_results()]
@@ -122,6 +122,10 @@ def _evaluate_test_people(experiment: "Experiment", bundle: "Bundle", embeddings
     plot_roc(pairs, f"{name}: every pair of LFW's peopleDevTest", plots / f"{name}-roc.png")
     point = require_calibration(metadata).at_fmr()
     plot_scores(pairs, point, f"{name}: scores on LFW's peopleDevTest", plots / f"{name}-scores.png")
+    reliability = {"LFW's test people": report["people"]["probability"]}
+    for half, each in enumerate(report.get("cross_fit", {"halves": []})["halves"], 1):
+        reliability[f"calibration people, half {half} by the other"] = each
+    plot_reliability(reliability, f"{name}: is the probability right?", plots / f"{name}-reliability.png")
     console.print_json(json.dumps(report))
 
 

@@ -1,16 +1,19 @@
-"""ROC curve, DET curve and score histogram of an evaluation."""
+"""ROC curve, DET curve, score histogram and reliability diagram of an evaluation."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import NormalDist
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from model.calibration import OperatingPoint
+from training.evaluation.trust.reliability import is_judged
 from training.metrics.verification import BINS, PairScores, bin_centres
 
-BLUE, ORANGE, GREY = "#1f5fa8", "#d1622b", "#666666"
+BLUE, ORANGE, GREEN, VIOLET, GREY = "#1f5fa8", "#d1622b", "#2f7d4f", "#7a4fa3", "#666666"
+TOLERATED: Final = 0.03  # of a probability: the grey band
 MIN_PLOTTED_PAIRS: Final = 30  # impostor pairs, below which a curve shows nothing
 
 
@@ -78,7 +81,29 @@ def plot_scores(pairs: PairScores, point: OperatingPoint | None, title: str, tar
         axes.axvline(point.threshold, color=ORANGE, linestyle="--", label=f"default threshold, FMR {point.fmr:.1e}")
     axes.set(xlabel="similarity (cosine)", ylabel="density", title=title)
     axes.set_xlim(bin_centres()[low], bin_centres()[high])
-    axes.legend(frameon=False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")
+    _save(figure, target)
+
+
+def plot_reliability(reports: Mapping[str, Any], title: str, target: Path) -> None:
+    """For each report of `measure_curve`, by name: the share of genuine pairs over the probability that is said.
+
+    Bins with too few pairs are hollow.
+    """
+    figure = Figure(figsize=(6, 4.5), layout="constrained")
+    axes = figure.subplots()
+    axes.fill_between([0, 1], [-TOLERATED, 1 - TOLERATED], [TOLERATED, 1 + TOLERATED], color=GREY, alpha=0.25)
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1)
+    for (name, report), colour in zip(reports.items(), (BLUE, ORANGE, GREEN, VIOLET), strict=False):
+        rows = report["bins"]
+        said, true = ([each[key] for each in rows] for key in ("said", "true"))
+        axes.plot(said, true, color=colour, linewidth=1, label=name)
+        faces = [colour if is_judged(each) else "white" for each in rows]
+        axes.scatter(said, true, c=faces, edgecolors=colour, zorder=3)
+    axes.set(xlabel="probability of 'same person'", ylabel="share of genuine pairs", title=title)
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.grid(True, alpha=0.25)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize="small")
     _save(figure, target)
 
 

@@ -54,7 +54,7 @@ def describe_bundle(metadata: BundleMetadata, file: str) -> str:
         [
             _describe_origin(metadata, metadata.calibration, file),
             *_describe_accuracy(metadata.evaluation or {}),
-            *describe_people((metadata.evaluation or {}).get("people")),
+            *describe_people((metadata.evaluation or {}).get("people"), (metadata.evaluation or {}).get("cross_fit")),
             *describe_strangers((metadata.evaluation or {}).get("strangers")),
             _describe_points(metadata.calibration),
         ]

@@ -2,24 +2,27 @@
 
 from typing import Any
 
+from training.evaluation.trust.reliability import MOST_ERROR, is_judged, largest_difference
+
 TABLE = "| --- "
 
 
-def describe_people(report: Any) -> list[str]:
-    """Paragraphs on test people with several photos (training/evaluation/trust/report.py); none without a report."""
+def describe_people(report: Any, cross_fit: Any = None) -> list[str]:
+    """Paragraphs on test people with several photos (training/evaluation/trust/report.py); none without a report.
+
+    `cross_fit`: what `training.evaluation.trust.reliability.cross_fit` says of the calibration people.
+    """
     if report is None:
         return []
     tars = ", ".join(f"{tar:.1%} at {float(fmr):g}" for fmr, tar in report["tar_by_people"].items())
     probability, search = report["probability"], report["search"]
     (rate,) = search["rates"]
-    worst = max(abs(each["said"] - each["true"]) for each in probability["bins"])
     parts = [
         f"With every person counting alike, however many photos there are of them, the TAR is {tars}. A few people "
         f"with many photos have most of the genuine pairs, which weigh like {report['effective_people']:.0f} people's.",
         f"The probability was fitted by isotonic regression on the calibration people. On these people its Cllr is "
         f"{probability['cllr']:.4f} bits; the lowest that a rising curve could have is "
-        f"{probability['lowest_cllr']:.4f}. In ten bins, it differs from the share of genuine pairs by "
-        f"at most {worst:.3f}.",
+        f"{probability['lowest_cllr']:.4f}." + _describe_bins(probability, cross_fit),
         f"A search among {search['gallery']} enrolled people at the service's own threshold for an FPIR of "
         f"{search['target_fpir']:.0%} ({rate['threshold']:.3f}) has an FPIR of {rate['fpir']:.2%} and an FNIR of "
         f"{rate['fnir']:.1%}" + ("." if search["target_met"] else "; the bundle does not support this target there."),
@@ -34,6 +37,21 @@ def describe_people(report: Any) -> list[str]:
             f"of all genuine pairs, {kept}. {report['genuine_pairs_refused']:.2%} of the genuine pairs are refused."
         )
     return parts
+
+
+def _describe_bins(probability: Any, cross_fit: Any) -> str:
+    few = sum(each["share"] for each in probability["bins"] if not is_judged(each))
+    text = (
+        f" In those of ten bins in which the share of genuine pairs is known to {MOST_ERROR:g} (standard error), it "
+        f"differs from the probability by at most {largest_difference(probability):.3f}; the others have {few:.1%} of "
+        "the weight."
+    )
+    if cross_fit:
+        text += (
+            " Fitted on one half of the calibration people and tested on the other, each set of people counting alike, "
+            f"it differs by at most {cross_fit['largest_difference']:.3f}."
+        )
+    return text
 
 
 def describe_strangers(report: Any) -> list[str]:

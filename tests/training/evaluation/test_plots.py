@@ -4,7 +4,7 @@ from PIL import Image
 
 from tests.support.fakes import operating_point
 from tests.support.training.embeddings import random_embeddings
-from training.evaluation.plots import can_plot, plot_det, plot_roc, plot_scores
+from training.evaluation.plots import can_plot, plot_det, plot_reliability, plot_roc, plot_scores
 from training.metrics.verification import compare_all_pairs
 
 
@@ -13,7 +13,12 @@ def test_every_plot_is_an_image(tmp_path: Path) -> None:
     plot_roc(pairs, "title", tmp_path / "deep" / "roc.png")
     plot_scores(pairs, operating_point(0.5, 1e-3), "title", tmp_path / "scores.png")
     plot_det(pairs, "title", tmp_path / "det.png")
-    for path in (tmp_path / "deep" / "roc.png", tmp_path / "det.png", tmp_path / "scores.png"):
+    rows = [{"said": 0.1, "true": 0.15, "error": 0.001}, {"said": 0.9, "true": 0.8, "error": 0.1}]
+    plot_reliability({"a set": {"bins": rows}}, "title", tmp_path / "reliability.png")
+    for path in (
+        tmp_path / "deep" / "roc.png",
+        *(tmp_path / f"{name}.png" for name in ("det", "scores", "reliability")),
+    ):
         with Image.open(path) as picture:
             assert picture.size == (720, 540)
             assert len(picture.convert("RGB").getcolors(10**6) or []) > 20

@@ -13,6 +13,7 @@ from training.data.crops import prepare_folder_for
 from training.data.prepared_faces import PreparedFaces
 from training.data.sets.lfw import lfw_photo_source
 from training.data.sets.vggface2 import without_known_names
+from training.data.splits import hash_fraction
 from training.evaluation.calibration.recognizability import choose_floors
 from training.evaluation.embeddings import Embeddings, embed_people
 from training.evaluation.trust.degraded import degrade_all
@@ -26,6 +27,7 @@ from training.evaluation.trust.strangers import (
 )
 from training.experiment import Experiment
 from training.metrics.groups import GroupScores
+from training.metrics.pooling import PooledPairs
 from training.metrics.verification import PairScores
 
 
@@ -69,6 +71,19 @@ class CalibrationPeople:
         """Every pair of each set, of strangers those of adults. `without`: photos to leave out."""
         pairs = [each.without(without).all_pairs() for each in self.sets.values()]
         return [*pairs, pair_adults(self.strangers)] if self.strangers else pairs
+
+    def halves(self) -> list[PooledPairs]:
+        """The same pairs, but only those within either half of the people of each set, by a hash of their names."""
+        sets = [*self.sets.values(), *([adults_of(self.strangers)] if self.strangers else [])]
+        return [
+            PooledPairs(
+                [
+                    each.without([name for name in _all_names(each) if _half_of(name) != half]).all_pairs()
+                    for each in sets
+                ]
+            )
+            for half in (0, 1)
+        ]
 
     def choose_floors(self, bundle: Bundle, calibration: Calibration) -> Recognizability | None:
         """The floors of recognizability at the default threshold; None if the encoder or the config has none."""
@@ -119,3 +134,12 @@ def gather_people(experiment: Experiment, bundle: Bundle, photos: Path | None) -
 
 def _people_of(embeddings: Embeddings) -> list[str]:
     return sorted({name.split("/")[0] for name in embeddings.names})
+
+
+def _all_names(embeddings: Embeddings) -> list[str]:
+    return [*embeddings.names, *embeddings.missing]
+
+
+def _half_of(name: str) -> int:
+    """0 or 1 by the person of a photo. Not by the hash that chose the calibration people."""
+    return int(hash_fraction(f"half of {name.split('/')[0]}") >= 0.5)
