@@ -2,14 +2,22 @@
 
 from pathlib import Path
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from model.encoder.paired import PairedEncoder
 from training.config import ConfigError
+from training.data.prepared_faces import PreparedFaces
 from training.data.splits import Split
 from training.detector.config import DETECTOR_CONFIG, load_detector_config
 from training.detector.splits import split_other_photos
-from training.encoder.loop import train
+from training.encoder.factory import Encoder
+from training.encoder.loop import embed_rows, train
+from training.encoder.paired.branch_features import BranchFeatures, crop_set
 from training.encoder.paired.loop import PairedTrainer
 from training.experiment import Experiment
-from training.optimization.distributed import ProcessGroup
+from training.optimization.distributed import ProcessGroup, pick_device
 
 
 def train_experiment(experiment: Experiment, split: Split, run: Path, group: ProcessGroup | None = None) -> Path:
@@ -25,3 +33,16 @@ def train_experiment(experiment: Experiment, split: Split, run: Path, group: Pro
     faceless = split_other_photos(load_detector_config(DETECTOR_CONFIG), experiment.data)["training"].no_faces
     trainer = PairedTrainer(experiment.impostors, faceless, experiment.build / "features")
     return trainer.train(config, experiment.faces, split, run)
+
+
+def embed_with_features(
+    experiment: Experiment, encoder: Encoder, faces: PreparedFaces, rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """The unit vectors (n, D) of these rows, for a paired encoder from the features that are kept for every run."""
+    device = pick_device()
+    if not isinstance(encoder, PairedEncoder):
+        return embed_rows(encoder.to(device), faces, rows, device)
+    bf16 = experiment.config.training.precision == "bf16"
+    features = BranchFeatures(encoder.branches, experiment.build / "features", device, bf16)
+    with torch.inference_mode():
+        return encoder.cpu().embed_features(torch.from_numpy(features.compute(crop_set("served", faces, rows)))).numpy()

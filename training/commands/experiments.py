@@ -40,7 +40,7 @@ def view2(
     import numpy as np
 
     from model.encoder.bundle import find_bundle, load_bundle, update_metadata
-    from training.commands.encoder_training import train_experiment
+    from training.commands.encoder_training import embed_with_features, train_experiment
     from training.evaluation.plots import plot_det, plot_roc, plot_scores
     from training.evaluation.view2 import FOLDS, result_file, run_fold, summarise_folds
     from training.metrics.verification import collect_scores
@@ -62,6 +62,7 @@ def view2(
                 folder,
                 runs,
                 fold,
+                lambda encoder, faces, rows: embed_with_features(experiment, encoder, faces, rows),
             )
             console.print(f"Fold {fold}: {result.accuracy:.4f} at {result.threshold:.4f}, {result.seconds:.0f} s")
             done.append(result)

@@ -18,7 +18,7 @@ from training.config import Config, ConfigError, matches_config
 from training.data.pairs import Pair, read_pair_folds
 from training.data.prepared_faces import PreparedFaces
 from training.data.splits import Split, extra_people, label_people, select_rows, split_fold
-from training.encoder.factory import load_best_encoder
+from training.encoder.factory import Encoder, load_best_encoder
 from training.encoder.loop import embed_rows
 from training.evaluation.calibration.points import fit_platt
 from training.evaluation.embeddings import Embeddings
@@ -28,6 +28,7 @@ from training.provenance import describe_machine
 
 FOLDS: Final = tuple(range(1, 11))
 FMRS: Final = (1e-2, 1e-3)
+Embed = Callable[[Encoder, PreparedFaces, NDArray[np.int64]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,14 @@ def run_fold(
     results: Path,
     runs: Path,
     fold: int,
+    embed: Embed | None = None,
 ) -> FoldResult:
     """Trains fold `fold` (1 to 10) with `train`, tests it on `served` and saves the result; or reads the saved result.
 
     `train` trains on the people of a split and keeps its checkpoints in a folder. `faces` are the crops that train.
-    Checkpoints go below `runs`, the result below `results`. Raises ConfigError if the saved result is damaged or was
-    made with another config or detector.
+    `embed` gives the unit vectors of rows, by default by running the whole encoder. Checkpoints go below `runs`, the
+    result below `results`. Raises ConfigError if the saved result is damaged or was made with another config or
+    detector.
     """
     file = result_file(results, fold)
     if file.is_file():
@@ -69,15 +72,15 @@ def run_fold(
     run = runs / f"fold-{fold}"
     train(split, run)
     encoder, checkpoint = load_best_encoder(config, run)
-    device = pick_device()
+    embed = embed or _embed_all
     validation_rows = select_rows(served.people, split.validation)
     labels = label_people([served.people[row] for row in validation_rows])
-    validation = compare_all_pairs(embed_rows(encoder.to(device), served, validation_rows, device), labels)
+    validation = compare_all_pairs(embed(encoder, served, validation_rows), labels)
     slope, intercept = fit_platt(validation.genuine_histogram, validation.impostor_histogram)
     rows = select_rows(served.people, split.test)
     missing = tuple(sorted(name for name in served.missing if name.split("/")[0] in split.test))
     names = tuple(served.names[row] for row in rows)
-    embeddings = Embeddings(embed_rows(encoder, served, rows, device), names, missing)
+    embeddings = Embeddings(embed(encoder, served, rows), names, missing)
     pairs = read_pair_folds(lists / "pairs.txt")[fold - 1]
     result = _score_fold(fold, pairs, embeddings.similarities(pairs), -intercept / slope, served.detector, checkpoint)
     results.mkdir(parents=True, exist_ok=True)
@@ -85,6 +88,11 @@ def run_fold(
     partial.write_text(json.dumps({**asdict(result), "config": asdict(config)}))
     partial.replace(file)
     return result
+
+
+def _embed_all(encoder: Encoder, faces: PreparedFaces, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    device = pick_device()
+    return embed_rows(encoder.to(device), faces, rows, device)
 
 
 def result_file(results: Path, fold: int) -> Path:

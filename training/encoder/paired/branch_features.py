@@ -23,6 +23,7 @@ from model.runtime.forms import Form, Network, choose_fastest, compile_forms
 from model.runtime.processor import has_bf16
 from model.runtime.torchscript import BundleError, script
 from training.data.degradations import VERSION, degrade
+from training.data.prepared_faces import PreparedFaces
 from training.encoder.paired.feature_store import FeatureStore
 
 CLEAN: Final = "clean"
@@ -40,6 +41,11 @@ class CropSet:
     label: str
     names: Sequence[str]
     crops: NDArray[np.uint8]
+
+
+def crop_set(label: str, faces: PreparedFaces, rows: NDArray[np.int64]) -> CropSet:
+    """These rows of prepared faces."""
+    return CropSet(label, tuple(faces.names[row] for row in rows), faces.without_margin(rows))
 
 
 class BranchFeatures:

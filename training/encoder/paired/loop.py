@@ -18,7 +18,7 @@ from training.data.prepared_faces import PreparedFaces
 from training.data.sets.all_age_faces import parse_name, rows_of_part
 from training.data.splits import Split, select_rows
 from training.encoder.factory import create_encoder
-from training.encoder.paired.branch_features import CLEAN, BranchFeatures, CropSet
+from training.encoder.paired.branch_features import CLEAN, BranchFeatures, CropSet, crop_set
 from training.encoder.paired.training import PairedCrops, PairedTraining, load_sources, start_layer
 from training.encoder.paired.validation import PairedValidation
 from training.optimization.distributed import pick_device
@@ -54,16 +54,16 @@ class PairedTrainer:
         encoder.cpu()  # the layers over the features are small
         encoder.branches.requires_grad_(False)
         crops = self._choose_crops(config.head, faces, split)
-        sources = load_sources(features, crops)
+        sources = load_sources(features, crops, degraded=config.head.degraded_weight > 0)
         known = torch.cat([sources.people.features[CLEAN], sources.impostors.features[CLEAN]])
         start_layer(encoder, config.head.retail_share, known)
         training = PairedTraining(encoder, config, config.head, sources)
         strangers = self._rows("validation")
         adults = np.array([row for row in strangers if parse_name(self.impostors.names[row]).is_adult], np.int64)
         validation = PairedValidation(
-            _crop_set("lfw-validation", faces, select_rows(faces.people, split.validation)),
-            _crop_set("impostors-validation", self.impostors, strangers),
-            _crop_set(
+            crop_set("lfw-validation", faces, select_rows(faces.people, split.validation)),
+            crop_set("impostors-validation", self.impostors, strangers),
+            crop_set(
                 "impostors-validation-degraded", self.impostors, adults[:: max(len(adults) // DEGRADED_ADULTS, 1)]
             ),
             features,
@@ -86,10 +86,10 @@ class PairedTrainer:
             )
         faceless = crop_anywhere(self.faceless, SIZE, seed=0)
         return PairedCrops(
-            _crop_set("lfw-training", faces, people),
-            _crop_set("impostors-training", self.impostors, strangers),
-            _crop_set("lfw-degraded", faces, at_most(faces.people, several, DEGRADED_PHOTOS)),
-            _crop_set("impostors-degraded", self.impostors, strangers[::DEGRADED_SHARE]),
+            crop_set("lfw-training", faces, people),
+            crop_set("impostors-training", self.impostors, strangers),
+            crop_set("lfw-degraded", faces, at_most(faces.people, several, DEGRADED_PHOTOS)),
+            crop_set("impostors-degraded", self.impostors, strangers[::DEGRADED_SHARE]),
             CropSet("faceless", tuple(f"{row}/{row}.jpg" for row in range(len(faceless))), faceless),
         )
 
@@ -106,7 +106,3 @@ def at_most(people: list[str], rows: NDArray[np.int64], photos: int) -> NDArray[
         if seen[people[row]] <= photos:
             kept.append(row)
     return np.array(kept, np.int64)
-
-
-def _crop_set(label: str, faces: PreparedFaces, rows: NDArray[np.int64]) -> CropSet:
-    return CropSet(label, tuple(faces.names[row] for row in rows), faces.without_margin(rows))

@@ -67,19 +67,21 @@ class PairedTraining:
     def compute(self, step: int) -> Tensor:
         """The loss of this step, a scalar. It depends on the weights, the seed and the step alone."""
         rng = np.random.default_rng((self._seed, step))
-        kind, head, sources = list(KINDS)[step % len(KINDS)], self._head, self.sources
+        head, sources = self._head, self.sources
+        kind = list(KINDS)[step % len(KINDS)] if head.degraded_weight else CLEAN
         rows = self._people.batch(step)
         loss = self._pairs(sources.people.of(CLEAN, rows), sources.people.people[rows])
         loss = loss + head.impostor_weight * self._impostor_pairs(
             sources.impostors, CLEAN, head.impostors_per_batch, rng
         )
-        degraded = self._degraded_pairs(kind, step, rng)
-        degraded = degraded + head.impostor_weight * self._impostor_pairs(
-            sources.degraded_impostors, kind, head.degraded_impostors, rng
-        )
+        if head.degraded_weight:
+            degraded = self._degraded_pairs(kind, step, rng) + head.impostor_weight * self._impostor_pairs(
+                sources.degraded_impostors, kind, head.degraded_impostors, rng
+            )
+            loss = loss + head.degraded_weight * degraded
         held = zip(self.encoder.project.parameters(), self._start, strict=True)
         distance = torch.stack([(now - start).square().sum() for now, start in held]).sum()
-        return loss + head.degraded_weight * degraded + head.hold * distance + self._judgement(kind, rng)
+        return loss + head.hold * distance + self._judgement(kind, rng)
 
     def _pairs(self, features: Tensor, people: NDArray[np.int64]) -> Tensor:
         loss: Tensor = self._loss(self.encoder.embed_features(features), torch.from_numpy(people))
@@ -137,13 +139,14 @@ class PairedSources:
     faceless: _Source
 
 
-def load_sources(features: BranchFeatures, crops: PairedCrops) -> PairedSources:
-    """Computes the features that do not exist yet, and loads all of them."""
+def load_sources(features: BranchFeatures, crops: PairedCrops, *, degraded: bool = True) -> PairedSources:
+    """Computes the features that do not exist yet, and loads all of them; of degraded crops only if asked to."""
+    kinds = [CLEAN, *KINDS] if degraded else [CLEAN]
     return PairedSources(
         _load(features, crops.people, [CLEAN]),
         _load(features, crops.impostors, [CLEAN]),
-        _load(features, crops.degraded_people, [CLEAN, *KINDS]),
-        _load(features, crops.degraded_impostors, [CLEAN, *KINDS]),
+        _load(features, crops.degraded_people, kinds),
+        _load(features, crops.degraded_impostors, kinds),
         _load(features, crops.faceless, [CLEAN]),
     )
 
