@@ -102,7 +102,14 @@ async def build_components(settings: Settings, metrics: Metrics) -> AsyncIterato
         decoders = DecoderPool(settings.threads_or_default, settings.max_decode_s, settings.max_decode_bytes)
         stack.callback(decoders.close)
         template, limits = metadata.template_array, settings.image_limits
-        reader = PhotoReader(networks.detector, template, metadata.crop_size, limits, decode=decoders.decode)
+        reader = PhotoReader(
+            networks.detector,
+            template,
+            metadata.crop_size,
+            limits,
+            decode=decoders.decode,
+            alignment=metadata.alignment,
+        )
         max_batch = MAX_CPU_BATCH if device == "cpu" else MAX_GPU_BATCH
         workers = Workers(bundle, settings.threads_or_default, max_batch, metrics.observe_batch)
         stack.push_async_callback(asyncio.to_thread, workers.close)

@@ -105,8 +105,9 @@ def _start_worker() -> None:
     """Builds both readers once per worker process: one decodes every pixel, one decodes as the service does."""
     torch.set_num_threads(1)
     metadata, detector = load_bundle(find_bundle("deploy")).metadata, open_detector()
-    _readers.append(PhotoReader(detector, metadata.template_array, metadata.crop_size, min_pixels=None))
-    _readers.append(PhotoReader(detector, metadata.template_array, metadata.crop_size))
+    template, size, alignment = metadata.template_array, metadata.crop_size, metadata.alignment
+    _readers.append(PhotoReader(detector, template, size, min_pixels=None, alignment=alignment))
+    _readers.append(PhotoReader(detector, template, size, alignment=alignment))
 
 
 def _read_enlarged(photo: Photo) -> list[Pixels]:

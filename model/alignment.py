@@ -9,7 +9,12 @@ from PIL import Image
 
 from model.images import Pixels
 
-VERSION: Final = "similarity-bicubic-1"
+# The ways to cut a crop, by name: a bundle says which one it needs. Both fit the landmarks by least squares; the second
+# then shows more of a turned face (see `widen`).
+PLAIN: Final = "similarity-bicubic-1"
+WIDENED: Final = "similarity-bicubic-2"
+ALIGNMENTS: Final = (PLAIN, WIDENED)
+WORST_FIT: Final = 0.75  # a fit below counts as this, so that a crop never shows much more than the face
 
 SUBPIXEL_STEPS: Final = 2**16  # coordinates are rounded to this fraction of a pixel
 MARGIN: Final = 4  # pixels outside the crop that bicubic interpolation may read
@@ -81,6 +86,19 @@ def similarity_transform(source: NDArray[np.floating], target: NDArray[np.floati
     b = float((s[:, 0] * t[:, 1] - s[:, 1] * t[:, 0]).sum()) / variance
     linear = np.array([[a, -b], [b, a]])
     return np.hstack([linear, (mean_t - linear @ mean_s)[:, None]])
+
+
+def widen(template: NDArray[np.floating], landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Returns the template (5, 2), drawn together about its mean as far as these landmarks (5, 2) fit it badly.
+
+    The landmarks of a turned face are narrower than the template. Least squares makes up for that with a larger scale,
+    and cuts the face too tightly. The fit is the share, 0..1, of the template's spread that the landmarks explain; the
+    template shrinks by its square, which decision 38 chose. Raises ValueError if all landmarks coincide.
+    """
+    there, back = similarity_transform(template, landmarks), similarity_transform(landmarks, template)
+    fit = max(float(np.sqrt(np.linalg.det(there[:, :2]) * np.linalg.det(back[:, :2]))), WORST_FIT)
+    mean = template.mean(axis=0)
+    return np.asarray(mean + (template - mean) * fit**2, np.float64)
 
 
 def downscaling_factor(landmarks: NDArray[np.floating], template: NDArray[np.floating]) -> float:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from model.alignment import adapt_template, align, downscaling_factor
+from model.alignment import ALIGNMENTS, PLAIN, WIDENED, adapt_template, align, downscaling_factor, widen
 from model.detector.orientation import detect_any_orientation
 from model.face import Face, FaceDetector
 from model.images import DecodedImage, ImageLimits, Pixels, decode_scaled
@@ -66,12 +66,17 @@ class PhotoReader:
         limits: ImageLimits | None = None,
         min_pixels: int | None = MIN_DECODED_PIXELS,
         decode: Decode = decode_scaled,
+        alignment: str = PLAIN,
     ) -> None:
         """`template` (5, 2): positions of MTCNN's landmarks in crops of `size` pixels; it is adapted to the detector.
-        `min_pixels`: see `decode_scaled`. `decode`: what decodes photos, in this process or another."""
+        `min_pixels`: see `decode_scaled`. `decode`: what decodes photos, in this process or another. `alignment`: one
+        of model.alignment.ALIGNMENTS. Raises ValueError on another."""
+        if alignment not in ALIGNMENTS:
+            raise ValueError(f"the alignment {alignment} is none of {', '.join(ALIGNMENTS)}")
         self.detector = detector
         self.template = adapt_template(detector.reference_landmarks, template)
         self._size, self._limits, self._min_pixels, self._decode = size, limits, min_pixels, decode
+        self._widens = alignment == WIDENED
 
     def read(self, data: bytes, selection: FaceSelection, cut: Cut | None = None) -> AlignedFace:
         """Returns the selected face, with its surroundings if `cut` is given.
@@ -130,7 +135,11 @@ class PhotoReader:
 
     def _align(self, detection: "_Detection", face: Face) -> Pixels:
         photo, face = self._find_pixels(detection, face)
-        return align(photo.pixels, face.landmarks, self.template, self._size)
+        return align(photo.pixels, face.landmarks, self._template_for(face), self._size)
+
+    def _template_for(self, face: Face) -> NDArray[np.float64]:
+        """Where the landmarks of this face shall lie in its crop, (5, 2) pixels. Its scale does not matter."""
+        return widen(self.template, face.landmarks) if self._widens else self.template
 
     def _cut(self, detection: "_Detection", face: Face, cut: Cut) -> Pixels:
         photo, face = self._find_pixels(detection, face)
@@ -139,7 +148,7 @@ class PhotoReader:
     def _find_pixels(self, detection: "_Detection", face: Face) -> tuple[DecodedImage, Face]:
         """The decoded photo from which a face is cut, and the face in its pixels."""
         photo = detection.photo
-        if photo.scale > 1 and downscaling_factor(face.landmarks, self.template) < 1:
+        if photo.scale > 1 and downscaling_factor(face.landmarks, self._template_for(face)) < 1:
             # The face is small in the reduced photo: its crop needs the full resolution.
             full = detection.full_resolution
             return full, face.scaled(photo.scale / full.scale)

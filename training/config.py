@@ -23,6 +23,7 @@ STRICT: Final = ConfigDict(extra="forbid")
 T = TypeVar("T")
 CropDetector = Literal["service", "mtcnn"]
 CropTemplate = Literal["dlib", "sface", "retail-0095"]
+CropAlignment = Literal["similarity-bicubic-1", "similarity-bicubic-2"]
 Share = Annotated[float, Field(ge=0, le=1)]  # or a probability
 
 
@@ -52,13 +53,15 @@ class CropConfig:
     """The crops that train. Sizes are in pixels.
 
     `detector` finds their faces: that of the service, or MTCNN, which the first runs had. Calibration and evaluation
-    always use the detector of the service. `template` says where in the crop the landmarks lie (model/alignment.py).
+    always use the detector of the service. `template` says where in the crop the landmarks lie, `alignment` how the
+    crop is cut (model/alignment.py).
     """
 
     size: PositiveInt  # of the crop that the encoder gets
     margin: NonNegativeInt  # on each side, for augmentation
     detector: CropDetector = "mtcnn"
     template: CropTemplate = "dlib"
+    alignment: CropAlignment = "similarity-bicubic-1"
 
     @property
     def stored_size(self) -> int:

@@ -97,14 +97,12 @@ class Experiment:
         head, crops = self.config.head, self.config.crops
         if head is None:
             raise DataError(f"{self.config.name} has no [head], so it needs no impostors.")
-        return prepare_folder(self.find_folder(head.impostors), crops.size, self.build, crops.template)
+        return prepare_folder(self.find_folder(head.impostors), crops, self.build)
 
     @cached_property
     def served_faces(self) -> PreparedFaces:
         """LFW's faces as the service finds them, for calibration and reports. Made if they do not exist yet."""
-        return prepare_folder(
-            lfw_photo_source(self.data), self.config.crops.size, self.build, self.config.crops.template
-        )
+        return prepare_folder(lfw_photo_source(self.data), self.config.crops, self.build)
 
     @cached_property
     def split(self) -> Split:

@@ -58,7 +58,12 @@ def measure_pipeline(photos: Sequence[Photo], seconds: float, precision: Precisi
     """Returns pairs verified per second without HTTP: one thread per core, each reads two photos and encodes both."""
     keep_freed_memory()
     bundle = load_bundle(find_bundle("deploy"), precision=precision)
-    reader = PhotoReader(open_detector(), bundle.metadata.template_array, bundle.metadata.crop_size)
+    reader = PhotoReader(
+        open_detector(),
+        bundle.metadata.template_array,
+        bundle.metadata.crop_size,
+        alignment=bundle.metadata.alignment,
+    )
     files = [photo.read() for photo in photos]
     torch.set_num_threads(1)
 

@@ -22,7 +22,12 @@ def measure_stages(bundle: Bundle, photos: Sequence[Photo]) -> dict[str, float]:
     """Returns the median milliseconds per photo of each of READING_STAGES, of `encode`, and of cutting a face out for
     the liveness networks and judging it, which the service does only if it is asked to."""
     torch.set_num_threads(1)
-    reader = PhotoReader(open_detector(), bundle.metadata.template_array, bundle.metadata.crop_size)
+    reader = PhotoReader(
+        open_detector(),
+        bundle.metadata.template_array,
+        bundle.metadata.crop_size,
+        alignment=bundle.metadata.alignment,
+    )
     files = [photo.read() for photo in photos]
     reader.read(files[0], FaceSelection.CENTRAL)  # warms up
     faces = [reader.read(file, FaceSelection.CENTRAL) for file in files]

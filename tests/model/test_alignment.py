@@ -10,6 +10,7 @@ from model.alignment import (
     name_template,
     named_template,
     similarity_transform,
+    widen,
 )
 from tests.support.pictures import draw_spots, spot_centre
 
@@ -87,3 +88,20 @@ def test_a_template_is_found_again_by_its_positions(name: str) -> None:
 def test_other_positions_are_no_known_template() -> None:
     with pytest.raises(ValueError, match="none of dlib, sface, retail-0095"):
         name_template(named_template("dlib", 120) + 5, 120)
+
+
+def test_a_face_that_fits_the_template_is_cut_as_before() -> None:
+    template = chip_template(100)
+    np.testing.assert_allclose(widen(template, 3 * template[:, ::-1] * [-1, 1] + 7), template, atol=1e-6)
+
+
+def test_a_turned_face_is_cut_wider_about_the_same_middle() -> None:
+    template = chip_template(100)
+    turned = (template - template.mean(axis=0)) * [0.5, 1.0]  # by 60 degrees
+    widened = widen(template, turned)
+    np.testing.assert_allclose(widened.mean(axis=0), template.mean(axis=0))
+    shrunk = np.ptp(widened, axis=0) / np.ptp(template, axis=0)
+    np.testing.assert_allclose(shrunk, shrunk[0])
+    assert 0.7 < shrunk[0] < 0.9  # close to a crop as large as that of the same face seen from the front
+    with pytest.raises(ValueError, match="coincide"):
+        widen(template, np.zeros((5, 2)))

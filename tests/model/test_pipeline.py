@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from model.alignment import ALIGNMENTS
 from model.face import Face
 from model.images import ImageLimits, decode_image, decode_scaled
 from model.pipeline import MIN_DECODED_PIXELS, PhotoReader
@@ -122,3 +123,14 @@ def test_a_photo_too_large_for_full_size_is_cropped_at_the_best_size(
     assert detector.reductions == [2, 8]
     np.testing.assert_allclose(aligned[0].face.box, aligned[1].face.box)
     np.testing.assert_allclose(aligned[0].crop, aligned[1].crop, atol=2)
+
+
+def test_the_reader_cuts_as_its_alignment_says(photo: bytes) -> None:
+    detector = CentralFaceDetector(0.5)
+    plain, widened = (
+        PhotoReader(detector, np.array(TEMPLATE), CROP, alignment=each).read(photo, FaceSelection.LARGEST).crop
+        for each in ALIGNMENTS
+    )
+    assert plain.shape == widened.shape
+    with pytest.raises(ValueError, match="none of similarity-bicubic-1"):
+        PhotoReader(detector, np.array(TEMPLATE), CROP, alignment="another")

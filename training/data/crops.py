@@ -6,6 +6,7 @@ import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -14,15 +15,14 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
-from model import alignment
-from model.alignment import name_template, named_template
+from model.alignment import ALIGNMENTS, PLAIN, name_template, named_template
 from model.detector.factory import open_detector
 from model.encoder.bundle import Bundle
 from model.errors import PhotoError
 from model.face import FaceDetector
 from model.pipeline import PhotoReader
 from model.selection import FaceSelection
-from training.config import CropConfig, CropDetector, CropTemplate
+from training.config import CropAlignment, CropConfig, CropDetector, CropTemplate
 from training.data.errors import DataError
 from training.data.photos import Photo, find_photos, hash_photos
 from training.data.prepared_faces import INDEX, PreparedFaces, load_prepared, write_index
@@ -50,6 +50,7 @@ def crops_folder(build: Path, label: str, config: CropConfig, content: str) -> P
     Other photos have another hash, so they never find these crops.
     """
     template = "" if config.template == "dlib" else f"-{config.template}"
+    template += "" if config.alignment == PLAIN else f"-{config.alignment}"
     return build / "prepared" / f"{label}-{config.size}-{config.margin}-{config.detector}{template}-{content[:16]}"
 
 
@@ -89,14 +90,15 @@ def prepare_crops(
     return _merge_parts(folder, photos, config, recipe)
 
 
-def prepare_folder(photos: Path, size: int, build: Path, template: CropTemplate = "dlib") -> PreparedFaces:
-    """Crops of `size` pixels, as the service makes them, of a folder or tar of NAME/photo.jpg.
+def prepare_folder(photos: Path, config: CropConfig, build: Path) -> PreparedFaces:
+    """Crops as the service makes them, with the config's size, template and alignment, of a folder or tar of
+    NAME/photo.jpg.
 
     They are made below `build`, or found there if the same photos were prepared before. They have no margin, which only
     training needs. Raises DataError and BundleError like `find_photos` and `prepare_crops`.
     """
     label = photos.resolve().name.removesuffix(".tar")
-    return prepare_crops(find_photos(photos), CropConfig(size, 0, "service", template), build, label)
+    return prepare_crops(find_photos(photos), replace(config, margin=0, detector="service"), build, label)
 
 
 def prepare_folder_for(bundle: Bundle, photos: Path, build: Path) -> PreparedFaces:
@@ -104,23 +106,26 @@ def prepare_folder_for(bundle: Bundle, photos: Path, build: Path) -> PreparedFac
 
     Raises DataError, too, if the bundle's template is not among model.alignment.TEMPLATES.
     """
-    config = crop_config_for(bundle)
-    return prepare_folder(photos, config.size, build, config.template)
+    return prepare_folder(photos, crop_config_for(bundle), build)
 
 
 def crop_config_for(bundle: Bundle, detector: CropDetector = "service") -> CropConfig:
-    """The crops that a bundle encodes, without a margin. Raises DataError if its template has no name."""
+    """The crops that a bundle encodes, without a margin. Raises DataError if its template or alignment has no name."""
     metadata = bundle.metadata
     try:
         name = name_template(metadata.template_array, metadata.crop_size)
     except ValueError as error:
         raise DataError(f"{bundle.path}: {error}. Export it with one of them.") from error
-    return CropConfig(metadata.crop_size, 0, detector, cast(CropTemplate, name))
+    if metadata.alignment not in ALIGNMENTS:
+        raise DataError(f"{bundle.path}: the alignment {metadata.alignment} is none of {', '.join(ALIGNMENTS)}.")
+    return CropConfig(
+        metadata.crop_size, 0, detector, cast(CropTemplate, name), cast(CropAlignment, metadata.alignment)
+    )
 
 
 def check_recipe(faces: PreparedFaces, config: CropConfig) -> None:
     """Raises DataError if another detector or alignment made the crops than the ones that `config` means now."""
-    now = (open_crop_detector(config.detector).name, alignment.VERSION)
+    now = (open_crop_detector(config.detector).name, config.alignment)
     made = (faces.recipe.get("detector"), faces.recipe.get("alignment"))
     if made != now:
         raise DataError(
@@ -132,7 +137,7 @@ def check_recipe(faces: PreparedFaces, config: CropConfig) -> None:
 def _recipe(photos: Sequence[Photo], config: CropConfig, content: str) -> dict[str, Any]:
     recipe = {
         "detector": open_crop_detector(config.detector).name,
-        "alignment": alignment.VERSION,
+        "alignment": config.alignment,
         "size": config.size,
         "margin": config.margin,
         "photos": len(photos),
@@ -168,7 +173,7 @@ def _start_worker(kind: CropDetector) -> None:
 
 def _prepare_part(photos: Sequence[Photo], config: CropConfig, target: Path) -> None:
     assert _detector is not None
-    reader = PhotoReader(_detector, template_with_margin(config), config.stored_size)
+    reader = PhotoReader(_detector, template_with_margin(config), config.stored_size, alignment=config.alignment)
     names, crops, landmarks, missing = [], [], [], {}
     for photo in photos:
         try:

@@ -56,7 +56,7 @@ def measure_scales(
     for scale in scales:
         detector = MultiScaleDetector(shipped)
         detector.reference_landmarks = scale_landmarks(detector.reference_landmarks, scale)
-        reader = PhotoReader(detector, metadata.template_array, metadata.crop_size)
+        reader = PhotoReader(detector, metadata.template_array, metadata.crop_size, alignment=metadata.alignment)
         read = [_read(reader, photo) for photo in photos]
         faces = PreparedFaces(
             tuple(photo.name for photo in photos),

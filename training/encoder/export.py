@@ -6,7 +6,6 @@ from typing import Final
 
 import torch
 
-from model import alignment
 from model.alignment import named_template
 from model.encoder.bundle import SCHEMA, Bundle, BundleMetadata, create_bundle, find_bundle, load_bundle
 from training.config import Config
@@ -68,7 +67,7 @@ def export_bundle(config: Config, faces: PreparedFaces, split: Split, run: Path,
         embedding_dim=config.network.embedding_dim,
         crop_size=config.crops.size,
         template=tuple((float(x), float(y)) for x, y in named_template(config.crops.template, config.crops.size)),
-        alignment=alignment.VERSION,
+        alignment=config.crops.alignment,
         detector=faces.detector,
         architecture={**asdict(config.network), "parameters": sum(p.numel() for p in encoder.parameters())},
         training={

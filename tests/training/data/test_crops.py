@@ -65,21 +65,21 @@ def test_crops_are_those_of_the_service_and_photos_without_a_face_are_listed(
 
 @pytest.mark.usefixtures("fake_detector")
 def test_the_same_photos_are_not_prepared_again(album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = prepare_folder(album, 64, tmp_path / "build")
+    first = prepare_folder(album, CropConfig(64, 0), tmp_path / "build")
     assert first.names == ("ada/1.png", "bob/1.png", "eve/1.png")
     copy = shutil.copytree(album, tmp_path / "elsewhere" / "album")  # other files with the same content
     forbid_work(monkeypatch)
     for folder in (album, copy):
-        again = prepare_folder(folder, 64, tmp_path / "build")
+        again = prepare_folder(folder, CropConfig(64, 0), tmp_path / "build")
         assert again.names == first.names
         np.testing.assert_array_equal(again.crops, first.crops)
 
 
 @pytest.mark.usefixtures("fake_detector")
 def test_a_replaced_photo_of_the_same_name_gives_new_crops(album: Path, tmp_path: Path) -> None:
-    before = prepare_folder(album, 64, tmp_path / "build")
+    before = prepare_folder(album, CropConfig(64, 0), tmp_path / "build")
     (album / "bob" / "1.png").write_bytes(picture(BLUE))
-    after = prepare_folder(album, 64, tmp_path / "build")
+    after = prepare_folder(album, CropConfig(64, 0), tmp_path / "build")
     assert after.names == before.names
     np.testing.assert_array_equal(after.crops[1], before.crops[2])
     assert not np.array_equal(after.crops[1], before.crops[1])
@@ -87,13 +87,13 @@ def test_a_replaced_photo_of_the_same_name_gives_new_crops(album: Path, tmp_path
 
 @pytest.mark.usefixtures("fake_detector")
 def test_another_folder_of_the_same_name_does_not_reuse_crops(album: Path, tmp_path: Path) -> None:
-    first = prepare_folder(album, 64, tmp_path / "build")
+    first = prepare_folder(album, CropConfig(64, 0), tmp_path / "build")
     other = shutil.copytree(album, tmp_path / "elsewhere" / "album")
     (other / "ada" / "1.png").write_bytes(picture(GREEN))
-    second = prepare_folder(other, 64, tmp_path / "build")
+    second = prepare_folder(other, CropConfig(64, 0), tmp_path / "build")
     assert first.names == second.names
     assert not np.array_equal(first.crops, second.crops)
-    np.testing.assert_array_equal(prepare_folder(album, 64, tmp_path / "build").crops, first.crops)
+    np.testing.assert_array_equal(prepare_folder(album, CropConfig(64, 0), tmp_path / "build").crops, first.crops)
 
 
 @pytest.mark.usefixtures("fake_detector")
@@ -108,9 +108,9 @@ def test_other_crop_settings_do_not_reuse_crops(album: Path, tmp_path: Path, con
 def test_another_version_of_the_detector_does_not_reuse_crops(
     album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepare_folder(album, 64, tmp_path / "build")
+    prepare_folder(album, CropConfig(64, 0), tmp_path / "build")
     monkeypatch.setattr(crops_module, "open_crop_detector", lambda kind: FakeDetector("fake-2"))
-    assert prepare_folder(album, 64, tmp_path / "build").detector == "fake-2"
+    assert prepare_folder(album, CropConfig(64, 0), tmp_path / "build").detector == "fake-2"
 
 
 @pytest.mark.usefixtures("fake_detector")
@@ -118,7 +118,7 @@ def test_an_interrupted_run_resumes_with_the_missing_parts(
     album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(crops_module, "PHOTOS_PER_PART", 2)
-    uninterrupted = prepare_folder(album, 64, tmp_path / "whole")
+    uninterrupted = prepare_folder(album, CropConfig(64, 0), tmp_path / "whole")
     parts = _interrupt(album, tmp_path / "cut", monkeypatch)
     assert len(parts) == 2
     parts[1].unlink()
@@ -130,7 +130,7 @@ def test_an_interrupted_run_resumes_with_the_missing_parts(
         prepare_part(photos, config, target)
 
     monkeypatch.setattr(crops_module, "_prepare_part", record)
-    resumed = prepare_folder(album, 64, tmp_path / "cut")
+    resumed = prepare_folder(album, CropConfig(64, 0), tmp_path / "cut")
     assert prepared == ["bob/1.png", "eve/1.png"]
     np.testing.assert_array_equal(resumed.crops, uninterrupted.crops)
     assert resumed.missing == uninterrupted.missing
@@ -142,7 +142,7 @@ def test_a_damaged_part_is_named(album: Path, tmp_path: Path, monkeypatch: pytes
     (part,) = _interrupt(album, tmp_path, monkeypatch)
     part.write_bytes(part.read_bytes()[:size])
     with pytest.raises(DataError, match=r"00000\.npz is damaged\. Delete it"):
-        prepare_folder(album, 64, tmp_path)
+        prepare_folder(album, CropConfig(64, 0), tmp_path)
 
 
 def _interrupt(album: Path, build: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
@@ -154,7 +154,7 @@ def _interrupt(album: Path, build: Path, monkeypatch: pytest.MonkeyPatch) -> lis
     with monkeypatch.context() as interrupted:
         interrupted.setattr(crops_module, "_merge_parts", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            prepare_folder(album, 64, build)
+            prepare_folder(album, CropConfig(64, 0), build)
     return sorted(build.glob("prepared/*/parts/*.npz"))
 
 
@@ -164,4 +164,4 @@ def test_photos_without_any_face_are_an_error(album: Path, tmp_path: Path) -> No
         (album / name).write_bytes(picture(BLACK))
     for _ in range(2):  # also when the parts of the first run are there
         with pytest.raises(DataError, match=r"None of the 4 photos shows a face.*ada/1\.png"):
-            prepare_folder(album, 64, tmp_path / "build")
+            prepare_folder(album, CropConfig(64, 0), tmp_path / "build")
