@@ -39,6 +39,9 @@ def calibrate(
     out: Annotated[
         Path | None, typer.Option(help="Write a calibrated copy to this file. Default: update the bundle itself.")
     ] = None,
+    keep_floors: Annotated[
+        bool, typer.Option(help="Keep the bundle's floors of recognizability, which take long to choose again.")
+    ] = False,
 ) -> None:
     """Measures the operating points on people that the weights have never seen and writes them into the bundle."""
     from model.encoder.bundle import load_bundle, update_metadata
@@ -57,6 +60,7 @@ def calibrate(
     command = f"python -m training calibrate --config {display_path(config)}"
     command += f" --bundle {bundle}" if bundle else ""
     command += f" --photos {photos.resolve().name}" if photos else ""
+    command += " --keep-floors" if keep_floors else ""
     wanted_fmr = experiment.config.calibration.default_fmr
     pooled = PooledPairs(people.pairs())
     calibration = calibrate_pairs(pooled, wanted_fmr, f"{people.description}, every pair", command, people.groups)
@@ -65,7 +69,8 @@ def calibrate(
         calibration = with_label_errors(calibration, PooledPairs(people.pairs(label_errors)), label_errors)
     # Floors need many strangers with degraded photos. Without them, the bundle keeps its own: the encoder is the same.
     before = source.metadata.calibration
-    floors = people.choose_floors(source, calibration) or (before.recognizability if before else None)
+    floors = None if keep_floors else people.choose_floors(source, calibration)
+    floors = floors or (before.recognizability if before else None)
     calibration = replace(calibration, recognizability=floors)
     detector = people.detector
     changes: dict[str, Any] = {"calibration": calibration, "detector": detector}

@@ -1,18 +1,23 @@
 """All-Age-Faces (Cheng et al. 2019, 'Exploiting effective facial patches for robust gender recognition'): one photo of
 each of 13,322 people, most of them Asian, aged 2 to 80.
 
-Every pair of its photos is an impostor pair. Its photos are named NUMBERAage.jpg; women come first.
+Every pair of its photos is an impostor pair, but some people are there twice: `DOUBLES` lists the photos to leave out.
+Its photos are named NUMBERAage.jpg; women come first.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Final, Literal
 
 from training.data.errors import DataError
 from training.data.splits import hash_fraction
+from training.data.text import read_lines
 
 FOLDER: Final = "all-age-faces"
+DOUBLES: Final = Path(__file__).with_name("all_age_faces_doubles.txt")
 LAST_WOMAN: Final = 7_380
 ADULT: Final = 18  # years
 Part = Literal["training", "validation", "calibration", "report"]
@@ -60,8 +65,29 @@ def parse_name(name: str) -> Person:
 
 
 def rows_of_part(names: Iterable[str], part: Part) -> list[int]:
-    """The rows whose people are in this part; `names` are as parse_name takes them."""
-    return [row for row, name in enumerate(names) if part_of(name) == part]
+    """The rows whose people are in this part, without doubles; `names` are as parse_name takes them."""
+    left_out = {double.left_out for double in read_doubles()}
+    return [row for row, name in enumerate(names) if part_of(name) == part and Path(name).stem not in left_out]
+
+
+@dataclass(frozen=True)
+class Double:
+    """Two photos, such as 00042A21, that show one person; the second one is left out."""
+
+    kept: str
+    left_out: str
+    reason: str
+
+
+@cache
+def read_doubles() -> tuple[Double, ...]:
+    """The people who are there twice within the calibration or the report part, as somebody saw who looked at the
+    photos; those of the other parts were not looked for. Raises DataError if the list is damaged."""
+    lines = [line for line in read_lines(DOUBLES, "the list of doubles") if not line.startswith("#")]
+    doubles = [Double(*line.split(" ", 2)) for line in lines if line.count(" ") >= 2]
+    if len(doubles) < len(lines):
+        raise DataError(f"{DOUBLES}: a line should name two photos and the reason. Get the file again.")
+    return tuple(doubles)
 
 
 def part_of(name: str) -> Part:

@@ -1,7 +1,7 @@
 import pytest
 
 from training.data.errors import DataError
-from training.data.sets.all_age_faces import PART_ENDS, parse_name, part_of, rows_of_part
+from training.data.sets.all_age_faces import PART_ENDS, parse_name, part_of, read_doubles, rows_of_part
 
 NAMES = [f"{number:05d}A{2 + number % 79:02d}/{number:05d}A{2 + number % 79:02d}.jpg" for number in range(2000)]
 
@@ -25,3 +25,21 @@ def test_every_person_is_in_one_part_and_the_parts_have_their_shares() -> None:
     assert len(rows["report"]) == pytest.approx(500, rel=0.15)
     assert len(rows["training"]) == pytest.approx(800, rel=0.15)
     assert part_of(NAMES[rows["calibration"][0]]) == "calibration"
+
+
+def test_a_double_is_in_no_part_and_the_photo_that_stays_is_in_one() -> None:
+    doubles = read_doubles()
+    names = [f"{stem}/{stem}.jpg" for each in doubles for stem in (each.kept, each.left_out)]
+    kept = [names[row] for part in PART_ENDS for row in rows_of_part(names, part)]
+    assert len(doubles) > 100
+    assert {name.split("/")[0] for name in kept} == {each.kept for each in doubles}
+
+
+def test_the_list_of_doubles_names_adults_of_one_part_and_each_photo_once() -> None:
+    doubles = read_doubles()
+    assert len({each.left_out for each in doubles}) == len(doubles)
+    for each in doubles:
+        names = [f"{stem}/{stem}.jpg" for stem in (each.kept, each.left_out)]
+        assert all(parse_name(name).is_adult for name in names)
+        assert part_of(names[0]) == part_of(names[1]) in ("calibration", "report")
+        assert each.reason in ("same photo or occasion", "same face, age and neighbouring number", "same face")
