@@ -27,6 +27,7 @@ class PreparedFaces:
     detector: str  # full name, such as mtcnn-facenet-2.5.3
     margin: int  # pixels
     recipe: Mapping[str, Any] = field(default_factory=dict)  # photos and settings that the crops were made from
+    folder: Path | None = None  # where the files are; None for crops that are only in memory
 
     @cached_property  # read row by row, for up to 100,000 rows
     def people(self) -> list[str]:
@@ -59,6 +60,7 @@ def load_prepared(folder: Path) -> PreparedFaces:
             recipe["detector"],
             recipe["margin"],
             recipe,
+            folder,
         )
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise DataError(f"The crops in {folder} are damaged. Delete the folder and prepare them again.") from error

@@ -1,5 +1,7 @@
 """A bundle's embeddings of people's photos, and the scores of their pairs."""
 
+import hashlib
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -13,11 +15,13 @@ from training.data.errors import DataError
 from training.data.pairs import Pair
 from training.data.prepared_faces import PreparedFaces
 from training.data.splits import label_people, select_rows
+from training.encoder.paired.feature_store import FeatureStore
 from training.evaluation.calibration.points import MIN_FALSE_MATCHES
 from training.metrics.verification import MISSING_SCORE, PairScores, compare_all_pairs
 from training.optimization.distributed import pick_device
 
 BATCH: Final = 256
+KEPT_AT_ONCE: Final = 1024  # rows, after which their encodings are written
 FMRS: Final = (1e-2, 1e-3, 1e-4, 1e-5)
 
 
@@ -68,7 +72,8 @@ class Embeddings:
 def embed(bundle: Bundle, faces: PreparedFaces, rows: NDArray[np.int64]) -> Encoding:
     """What the encoder says about these rows, computed on the GPU if there is one.
 
-    Raises DataError if there are no rows, or if the crops do not fit the encoder.
+    It is kept beside crops that are files. Raises DataError if there are no rows, or if the crops do not fit the
+    encoder.
     """
     if not len(rows):
         raise DataError("No face was found in any of the photos. Choose photos that each show a person's face.")
@@ -79,8 +84,24 @@ def embed(bundle: Bundle, faces: PreparedFaces, rows: NDArray[np.int64]) -> Enco
         )
     device = pick_device()
     encoder = bundle if device.type == "cpu" else replace(bundle, module=bundle.module.to(device))
+    if faces.folder is None:
+        return _encode(encoder, faces, rows)
+    recipe = hashlib.sha256(json.dumps(faces.recipe, sort_keys=True).encode()).hexdigest()
+    store = FeatureStore(faces.folder / "encodings" / f"{bundle.metadata.encoder_id[:16]}-{recipe[:8]}")
+    missing = np.array([row for row in rows if str(row) not in store.load()], np.int64)
+    for start in range(0, len(missing), KEPT_AT_ONCE):
+        part = missing[start : start + KEPT_AT_ONCE]
+        encoding = _encode(encoder, faces, part)
+        judged = np.zeros((len(part), 0)) if encoding.recognizability is None else encoding.recognizability[:, None]
+        store.add([str(row) for row in part], np.hstack([encoding.vectors, judged]).astype(np.float32))
+    kept = np.stack([store.load()[str(row)] for row in rows])
+    dim = bundle.metadata.embedding_dim
+    return Encoding(np.ascontiguousarray(kept[:, :dim]), kept[:, dim] if kept.shape[1] > dim else None)
+
+
+def _encode(bundle: Bundle, faces: PreparedFaces, rows: NDArray[np.int64]) -> Encoding:
     batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
-    return join_encodings([encoder.encode(faces.without_margin(batch)) for batch in batches])
+    return join_encodings([bundle.encode(faces.without_margin(batch)) for batch in batches])
 
 
 def embed_people(bundle: Bundle, faces: PreparedFaces, people: frozenset[str]) -> Embeddings:
