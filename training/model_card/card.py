@@ -79,7 +79,8 @@ def _describe_origin(metadata: BundleMetadata, calibration: Calibration, file: s
         "calibrated on": calibration.data,
         "licence": f"code and weights MIT; {training['licence']}",
         "detector": f"`{metadata.detector}` for the figures below, `{training['detector']}` for the training; "
-        f"alignment `{metadata.alignment}`",
+        f"alignment `{metadata.alignment}`"
+        + (f", `{training['alignment']}` for the training" if "alignment" in training else ""),
     }
     return markdown_table(rows)
 

@@ -60,7 +60,8 @@ def describe_strangers(report: Any) -> list[str]:
         return []
     parts = [
         "Groups: All-Age-Faces, a quarter of its people, who set neither weights nor thresholds; one photo of each, "
-        f"every pair within a group is an impostor pair. FMR at the default threshold ({report['threshold']:.3f}):",
+        f"without {report.get('doubles', 0)} photos that were seen to show somebody a second time; every pair within a "
+        f"group is an impostor pair. FMR at the default threshold ({report['threshold']:.3f}):",
         _describe_rows(report["groups"]),
         "Children are set apart: they resemble each other far more than adults do, and no threshold is promised "
         "for them.",

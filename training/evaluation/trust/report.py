@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from model.calibration import Calibration
 from model.encoder.bundle import Bundle
 from training.data.prepared_faces import PreparedFaces
+from training.data.sets.all_age_faces import part_of, read_doubles
 from training.data.sets.utkface import group_of
 from training.data.splits import label_people
 from training.evaluation.calibration.points import require_calibration
@@ -68,6 +69,7 @@ def evaluate_strangers(
     report: dict[str, Any] = {
         "threshold": threshold,
         "groups": _describe_groups(groups, threshold),
+        "doubles": sum(part_of(f"{each.left_out}/{each.left_out}.jpg") == "report" for each in read_doubles()),
     }
     sources = {
         "LFW": one_photo_each(faces, people, REPORTED_PEOPLE),
