@@ -91,7 +91,7 @@ def fmr_replicates(pairs: PairScores, thresholds: Sequence[float]) -> NDArray[np
         drawn = draws[at : at + BLOCK].T.astype(np.float64)  # (P, R)
         accepted = [((band @ drawn) * drawn).sum(axis=0) for band in bands]
         rates[at : at + BLOCK, order] = np.cumsum(accepted, axis=0).T
-    return rates / totals[:, None]
+    return np.asarray(rates / totals[:, None], np.float64)
 
 
 def fnmr_replicates(pairs: PairScores, thresholds: Sequence[float]) -> NDArray[np.float64]:

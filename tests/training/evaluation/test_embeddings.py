@@ -25,7 +25,7 @@ class CountingEncoder:
     def encode(self, crops: NDArray[np.uint8]) -> Encoding:
         self.encoded += len(crops)
         vectors = crops[:, 0, 0].astype(np.float32)
-        return Encoding(vectors, vectors[:, 0] / 255 if self.judges else None)
+        return Encoding(vectors, (vectors[:, 0] / 255).astype(np.float32) if self.judges else None)
 
 
 def write_faces(folder: Path, recipe: dict[str, object]) -> PreparedFaces:

@@ -54,7 +54,7 @@ class BranchFeatures:
     def __init__(self, branches: nn.Module, folder: Path, device: torch.device, bf16: bool) -> None:
         """`bf16`: whether the branches compute in bfloat16, if the device is good at it."""
         # A copy: the caller may move the branches to another device.
-        self._branches = deepcopy(branches).eval().to(device, memory_format=torch.channels_last)
+        self._branches = deepcopy(branches).eval().to(device).to(memory_format=torch.channels_last)
         self._device = device
         self._bf16 = bf16 and (device.type != "cpu" or has_bf16())
         weights = [tensor.numpy(force=True) for tensor in branches.state_dict().values()]
@@ -66,7 +66,7 @@ class BranchFeatures:
 
         They depend on the crop and the kind alone, not on the set or on the names.
         """
-        keys = [hashlib.sha256(np.ascontiguousarray(crop)).hexdigest()[:32] for crop in source.crops]
+        keys = [hashlib.sha256(np.ascontiguousarray(crop).tobytes()).hexdigest()[:32] for crop in source.crops]
         store = self._stores.setdefault(kind, FeatureStore(self._folder / kind.replace(" ", "-")))
         known = store.load()
         missing = {key: row for row, key in enumerate(keys) if key not in known}  # equal crops count once
