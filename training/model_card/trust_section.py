@@ -42,7 +42,8 @@ def describe_people(report: Any, cross_fit: Any = None) -> list[str]:
 def _describe_bins(probability: Any, cross_fit: Any) -> str:
     few = sum(each["share"] for each in probability["bins"] if not is_judged(each))
     text = (
-        f" In those of ten bins in which the share of genuine pairs is known to {MOST_ERROR:g} (standard error), it "
+        f" In those of ten bins in which the share of genuine pairs is known to {MOST_ERROR:g} (standard "
+        f"error, as if pairs were independent), it "
         f"differs from the probability by at most {largest_difference(probability):.3f}; the others have {few:.1%} of "
         "the weight."
     )
