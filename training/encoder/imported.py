@@ -63,7 +63,7 @@ def import_encoder(file: Path, reads: InputFormat, licence: str, command: str, t
         embedding_dim=dimension,
         crop_size=reads.size,
         template=tuple((float(x), float(y)) for x, y in named_template(reads.landmarks.template, reads.size)),
-        alignment=alignment.VERSION,
+        alignment=alignment.PLAIN,
         detector=open_detector().name,
         architecture={
             "architecture": "imported",

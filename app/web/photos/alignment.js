@@ -23,6 +23,19 @@ export function similarityTransform(source, target) {
   return [a, b, tx - (a * sx - b * sy), ty - (b * sx + a * sy)];
 }
 
+const WIDENED = "similarity-bicubic-2";
+const WORST_FIT = 0.75; // as in model/alignment.py
+
+/** Returns the template as the encoder's alignment adapts it to these landmarks: drawn together for turned faces. */
+export function adaptTemplate(template, landmarks, alignment) {
+  const there = similarityTransform(template, landmarks);
+  const back = similarityTransform(landmarks, template);
+  if (alignment !== WIDENED || !there || !back) return template;
+  const fit = Math.max(Math.hypot(there[0], there[1]) * Math.hypot(back[0], back[1]), WORST_FIT);
+  const [x, y] = mean(template);
+  return template.map(([u, v]) => [x + (u - x) * fit ** 2, y + (v - y) * fit ** 2]);
+}
+
 /** Draws the crop of a face on a canvas of its own. `template` is in pixels of a crop of `size` pixels. */
 export function cropCanvas(image, landmarks, template, size, pixels = 272) {
   const canvas = document.createElement("canvas");

@@ -2,7 +2,7 @@
 
 import { button, element, svg } from "../elements.js";
 import { hasCamera, takePhoto } from "./camera.js";
-import { cropCanvas } from "./alignment.js";
+import { adaptTemplate, cropCanvas } from "./alignment.js";
 import { drawPhoto } from "./drawing.js";
 
 const ACCEPTED = "image/*,.heic,.heif,.avif,.tif,.tiff,.bmp";
@@ -151,7 +151,8 @@ export class PhotoField {
   /** Returns the aligned crop of a face, or null where the browser cannot show the photo. */
   crop(face, card, label) {
     if (!this.image) return null;
-    const canvas = cropCanvas(this.image, face.landmarks, card.serving_template ?? card.template, card.crop_size);
+    const template = adaptTemplate(card.serving_template ?? card.template, face.landmarks, card.alignment);
+    const canvas = cropCanvas(this.image, face.landmarks, template, card.crop_size);
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", label);
     canvas.className = "crop";

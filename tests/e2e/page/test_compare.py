@@ -3,7 +3,7 @@
 import numpy as np
 from playwright.sync_api import Page, expect
 
-from model.alignment import similarity_transform
+from model.alignment import WIDENED, similarity_transform, widen
 from tests.support.browser import choose, give
 from tests.support.fakes import encoded, landscape
 from tests.support.server import Server
@@ -114,9 +114,18 @@ def test_crops_are_aligned_as_the_service_aligns_them(page: Page, service: Serve
         )
         expected = similarity_transform(landmarks, template)
         np.testing.assert_allclose([[a, -b, x], [b, a, y]], expected, atol=1e-9)
+        narrow = landmarks * [0.6, 1]  # as of a turned face
+        adapted = page.evaluate(
+            "async (given) => (await import('/page/photos/alignment.js')).adaptTemplate(...given)",
+            [template.tolist(), narrow.tolist(), WIDENED],
+        )
+        np.testing.assert_allclose(adapted, widen(template, narrow), atol=1e-9)
 
 
-def test_liveness_is_reported_and_a_photo_of_a_screen_refused(page: Page, photos: dict[str, bytes]) -> None:
+def test_liveness_is_reported_and_a_photo_of_a_screen_refused(
+    page: Page, service: Server, photos: dict[str, bytes]
+) -> None:
+    service.post("/detect", {"image": photos["aaron"]}, liveness="report")  # loads the networks, which takes seconds
     choose(page, "First photo", photos["aaron"])
     choose(page, "Second photo", photos["abba"])
     page.wait_for_selector(".verdict")
