@@ -107,18 +107,27 @@ def list_models(as_json: AsJson = False) -> None:
     print_table(("bundle", "version", "", "encoder", "file"), rows)
 
 
-@model_cli.command(
-    "import",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
-    epilog="Example: facetwin model import arcface.onnx --photos FOLDER --out mine.pt",
-)
-def import_model(context: typer.Context) -> None:
-    """Make a bundle of somebody else's network, in TorchScript or ONNX, with thresholds measured on your photos."""
+@model_cli.command("import", epilog="Example: facetwin model import arcface.onnx --photos FOLDER --out mine.pt")
+def import_model(
+    file: Annotated[Path, typer.Argument(help="A network: TorchScript, or ONNX named *.onnx.")],
+    photos: Annotated[Path, typer.Option(help="Photos to calibrate on: NAME/photo.jpg.")],
+    out: Annotated[Path, typer.Option(help="The bundle to write.")],
+    size: Annotated[int, typer.Option(help="Side of the crops that it reads, in pixels.")] = 112,
+    landmarks: Annotated[str, typer.Option(help="Where the landmarks lie: arcface, dlib or retail-0095.")] = "arcface",
+    colours: Annotated[str, typer.Option(help="The order of its channels: rgb or bgr.")] = "rgb",
+    mean: Annotated[str, typer.Option(help="Subtracted from values 0..255: one number or three.")] = "127.5",
+    std: Annotated[str, typer.Option(help="Then divided by: one number or three.")] = "127.5",
+    licence: Annotated[str, typer.Option(help="The licence of the weights, for the model card.")] = "its owner's",
+) -> None:
+    """Make a bundle of somebody else's network, with thresholds measured on your photos."""
     # In a process of its own: the service's package never imports the one that trains, and images do not have it.
     if find_spec("training") is None:
         fail("This installation has no training code. Run the command in a clone of the repository.")
-    command = [sys.executable, "-m", "training", "import-model", *context.args]
-    if subprocess.run(command, check=False).returncode:  # noqa: S603  # the user's own arguments
+    options = {"photos": photos, "out": out, "size": size, "landmarks": landmarks, "colours": colours}
+    options |= {"mean": mean, "std": std, "licence": licence}
+    words = [f"--{name}={value}" for name, value in options.items()]
+    command = [sys.executable, "-m", "training", "import-model", *words, "--", str(file)]
+    if subprocess.run(command, check=False).returncode:  # noqa: S603  # each option is one word, and no shell reads them
         raise typer.Exit(ERROR)
 
 

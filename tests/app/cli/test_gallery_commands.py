@@ -63,7 +63,7 @@ def test_a_missing_export_is_named(tmp_path: Path) -> None:
 def test_a_damaged_export_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     file = tmp_path / "export.ndjson"
     file.write_bytes(content)
-    assert message in invoke("import", file, exit_code=2)
+    assert message in invoke("import", file, exit_code=1)
 
 
 @pytest.mark.parametrize("command", [["export"], ["check"], ["import", __file__]])
