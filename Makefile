@@ -33,8 +33,8 @@ bench-gallery: $(VENV)/.dev ## measure galleries of up to a million templates, b
 	$(BIN)/python -m benchmarks.gallery
 
 INPUTS ?= 20000
-trust: $(VENV)/.dev ## attack the service: damaged photos (INPUTS=1000000 for the whole of it)
-	$(BIN)/python -m benchmarks.fuzz_images --inputs $(INPUTS)
+trust: $(VENV)/.dev ## attack the service and print what was lost and leaked (INPUTS=1000000 damaged photos for the whole of it)
+	$(BIN)/python -m benchmarks.trust --inputs $(INPUTS)
 
 openapi: $(VENV)/.dev ## write docs/openapi*.json again, after a change of the API
 	$(BIN)/python -m scripts.openapi

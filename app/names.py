@@ -12,6 +12,12 @@ MAX_NAME_CHARACTERS: Final = 200
 GALLERY_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Control characters, halves of a surrogate pair (no UTF-8 has them), line and paragraph separators.
 REFUSED_CATEGORIES: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+# The same rules for the API's description. JSON has no halves of surrogate pairs.
+REFUSED_CHARACTERS: Final = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
+TEXT_PATTERN: Final = f"^[^{REFUSED_CHARACTERS}]*$"
+LINE_PATTERN: Final = rf"^(?!\s*$)[^{REFUSED_CHARACTERS}]+$"
+IDENTITY_PATTERN: Final = rf"^(?!\s*\.{{0,2}}\s*$)[^/{REFUSED_CHARACTERS}]+$"
+GALLERY_PATTERN: Final = rf"^(?!\.{{1,2}}$){GALLERY_NAME.pattern}$"
 
 
 class InvalidName(ValueError):
@@ -24,7 +30,7 @@ def clean_identity(text: str) -> str:
     Raises InvalidName for an empty name, one of more than 200 characters, one with a slash or a control character, and
     for `.` and `..`, which URLs cannot name.
     """
-    name = unicodedata.normalize("NFC", check_text(text.strip()))
+    name = unicodedata.normalize("NFC", check_text(text).strip())
     if not name:
         raise InvalidName("is empty")
     if len(name) > MAX_NAME_CHARACTERS:
@@ -38,7 +44,7 @@ def clean_identity(text: str) -> str:
 
 def clean_prefix(text: str) -> str:
     """Returns the beginning of a person's name in Unicode's form NFC, or nothing. Raises InvalidName."""
-    return unicodedata.normalize("NFC", check_text(text.lstrip()))
+    return unicodedata.normalize("NFC", check_text(text).lstrip())
 
 
 def clean_gallery(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from fastapi import Request
 from multipart import parse_options_header
-from pydantic import BaseModel, BeforeValidator, ValidationError, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ValidationError, ValidationInfo, WithJsonSchema
 
 from app.api.dependencies import caller_of
 from app.api.form_body import check_charset, parse_form_body
@@ -30,9 +30,17 @@ def _decode_json(value: Any) -> Any:
     return parse_json(value) if isinstance(value, str) else value
 
 
-Photo = Annotated[bytes, WithJsonSchema({"type": "string", "contentEncoding": "base64"})]
+def _refuse_text_in_json(value: Any, info: ValidationInfo) -> Any:
+    """All fields of a form are text; JSON has numbers."""
+    if info.context == JSON_TYPE and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise ValueError("must be a number")
+    return value
+
+
+Photo = Annotated[bytes, WithJsonSchema({"type": "string", "contentEncoding": "base64", "minLength": 1})]
 JsonObject = Annotated[dict[str, Any], BeforeValidator(_decode_json)]
 JsonList = BeforeValidator(_decode_json)  # a list, in a form as JSON
+IsNumber = BeforeValidator(_refuse_text_in_json)
 
 
 def body_parser(model: type[T]) -> Callable[[Request], Awaitable[T]]:
@@ -40,9 +48,10 @@ def body_parser(model: type[T]) -> Callable[[Request], Awaitable[T]]:
     photos = _photo_fields(model)
 
     def parse_on_thread(content_type: str, chunks: list[bytes]) -> T:
-        fields = _parse(content_type, chunks, photos)
+        kind = parse_options_header(content_type)[0]
+        fields = _parse(kind, content_type, chunks, photos)
         try:
-            return model.model_validate(fields)
+            return model.model_validate(fields, context=kind)
         except ValidationError as error:
             raise MalformedRequest(field_errors(error.errors(include_input=False, include_url=False))) from error
 
@@ -55,8 +64,7 @@ def body_parser(model: type[T]) -> Callable[[Request], Awaitable[T]]:
     return parse
 
 
-def _parse(content_type: str, chunks: list[bytes], photos: PhotoFields) -> Any:
-    kind = parse_options_header(content_type)[0]
+def _parse(kind: str, content_type: str, chunks: list[bytes], photos: PhotoFields) -> Any:
     if kind not in (JSON_TYPE, FORM_TYPE):
         words = f"send {FORM_TYPE} with the photo as a file, or {JSON_TYPE} with base64"
         raise MalformedRequest([{"field": "body", "message": words}])
@@ -87,7 +95,7 @@ def openapi_request_body(model: type[BaseModel]) -> dict[str, Any]:
 def _form_field(name: str, schema: dict[str, Any], photos: PhotoFields) -> dict[str, Any]:
     """The schema of a field in a form: it has no null, photos are files, and lists of numbers are JSON."""
     described = {key: value for key, value in schema.items() if key in ("title", "description")}
-    file = {"type": "string", "format": "binary"}
+    file = {"type": "string", "format": "binary", "minLength": 1}
     if name in photos.single:
         return {**described, **file}
     choices = [each for each in schema.get("anyOf", ()) if each.get("type") != "null"]

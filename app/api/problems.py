@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import Scope
 
 from app.errors import (
@@ -154,7 +155,20 @@ def install_problem_handlers(app: FastAPI) -> None:
         codes = {404: "not_found", 405: "method_not_allowed"}
         code = codes.get(error.status_code, "malformed_request")
         detail = f"{error.detail}. See /docs for the routes and methods."
-        return _problem_response(request.scope, code, detail, dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if code == "method_not_allowed":
+            headers["Allow"] = ", ".join(sorted(_methods(app, request.scope)))
+        return _problem_response(request.scope, code, detail, headers)
+
+
+def _methods(app: FastAPI, scope: Scope) -> set[str]:
+    """Returns the methods of all routes for the path. The router names only those of the first one."""
+    return {
+        method
+        for route in app.routes
+        if route.matches(scope)[0] is not Match.NONE
+        for method in getattr(route, "methods", None) or ()
+    }
 
 
 def known_error_response(scope: Scope, error: KnownError) -> JSONResponse:

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-MODULES = ("__main__", "choices", "encoders", "endurance", "gallery.__main__")
+MODULES = ("__main__", "choices", "encoders", "endurance", "gallery.__main__", "trust.__main__")
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -11,10 +11,12 @@ from app.api.requests.fields import (
     SELECTION,
     Body,
     ConsentRef,
+    Count,
     Expiry,
     GalleryName,
     IdentityName,
     Metadata,
+    Quality,
     Rate,
     Text,
     UnitVector,
@@ -83,9 +85,7 @@ class EnrollRequest(Body):
     consent_ref: ConsentRef | None = Field(
         None, description="Where the person's consent is recorded, in your words.", examples=["form 2026-117"]
     )
-    min_quality: float = Field(
-        0.0, ge=0, le=1, allow_inf_nan=False, description="Refuse a photo of lower quality (422 low_quality)."
-    )
+    min_quality: Quality = Field(0.0, description="Refuse a photo of lower quality (422 low_quality).")
 
     @model_validator(mode="after")
     def _require_photos(self) -> Self:
@@ -119,7 +119,7 @@ class ProbeRequest(Body):
 
 class IdentifyRequest(ProbeRequest):
     gallery: GalleryName = Field(DEFAULT_GALLERY, description="The gallery to search.")
-    top_k: int = Field(5, ge=1, le=100, description="How many candidates to list, whether or not they pass.")
+    top_k: Count = Field(5, description="How many candidates to list, whether or not they pass.")
     target_fpir: Rate | None = Field(
         None,
         description="Highest false positive identification rate to accept: the share of searches for people who are "

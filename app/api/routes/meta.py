@@ -10,6 +10,8 @@ from app.api.dependencies import Service, authorize
 from app.api.problems import problem_responses
 from app.metrics import CONTENT_TYPE
 
+ALWAYS = ("malformed_request", "foreign_request", "request_too_large")
+
 router = APIRouter(tags=["service"])
 metrics_router = APIRouter(tags=["service"])
 
@@ -21,7 +23,7 @@ class Health:
 
 
 @router.head("/healthz", include_in_schema=False)
-@router.get("/healthz", summary="Is the process alive?")
+@router.get("/healthz", summary="Is the process alive?", responses=problem_responses(*ALWAYS))
 async def healthz() -> Health:
     return Health("ok")
 
@@ -30,7 +32,10 @@ async def healthz() -> Health:
 @router.get(
     "/readyz",
     summary="Is the service ready for requests?",
-    responses={503: {"model": Health, "description": "Not ready, with the reasons."}},
+    responses={
+        503: {"model": Health, "description": "Not ready, with the reasons."},
+        **problem_responses(*ALWAYS, "internal_error"),
+    },
 )
 async def readyz(request: Request, response: Response) -> Health:
     reasons = tuple(request.app.state.not_ready)
@@ -47,7 +52,7 @@ async def readyz(request: Request, response: Response) -> Health:
     "/model",
     summary="The model card as JSON: data, operating points, measured errors",
     dependencies=[Depends(authorize)],
-    responses=problem_responses("unauthorized", "not_ready"),
+    responses=problem_responses(*ALWAYS, "unauthorized", "overloaded", "rate_limited", "internal_error", "not_ready"),
 )
 async def model(service: Service) -> dict[str, Any]:
     return service.model_card()
@@ -58,7 +63,10 @@ async def model(service: Service) -> dict[str, Any]:
     summary="Metrics for Prometheus, of all processes of the service",
     dependencies=[Depends(authorize)],
     response_class=Response,
-    responses={200: {"content": {CONTENT_TYPE: {}}}, **problem_responses("unauthorized", "forbidden")},
+    responses={
+        200: {"content": {CONTENT_TYPE: {}}},
+        **problem_responses(*ALWAYS, "unauthorized", "forbidden", "internal_error"),
+    },
 )
 async def metrics(request: Request) -> Response:
     page: bytes = request.app.state.metrics.render()

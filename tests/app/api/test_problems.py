@@ -73,6 +73,8 @@ def test_several_faces_are_refused_with_face_selection_single(client: TestClient
         ({"json": {"image1": "%%%", "image2": "AAAA"}}, "image1", "base64"),
         ({"json": {"image1": "é", "image2": "AAAA"}}, "image1", "base64"),
         ({"json": {"image1": 5, "image2": "AAAA"}}, "image1", "bytes"),
+        ({"json": {"image1": "AAAA", "image2": "AAAA", "target_fmr": "0.1"}}, "target_fmr", "must be a number"),
+        ({"json": {"image1": "AAAA", "image2": "AAAA", "target_fmr": True}}, "target_fmr", "must be a number"),
         ({"files": {"image1": GOOD, "image2": GOOD}, "data": {"target_fmr": "nan"}}, "target_fmr", "finite"),
         ({"files": {"image1": GOOD, "image2": GOOD}, "data": {"target_fmr": "0"}}, "target_fmr", "greater than 0"),
         ({"files": {"image1": GOOD, "image2": GOOD}, "data": {"face_selection": "all"}}, "face_selection", "'single'"),

@@ -1,6 +1,5 @@
 """What clients meet below HTTP's meaning: upgrades, `Expect`, large headers, many connections. On a real socket."""
 
-import re
 import socket
 import threading
 import time
@@ -14,13 +13,8 @@ import uvicorn
 
 from app.cli.serve import server_options
 from app.settings import Settings
-from tests.support.fakes import RED, picture
+from tests.support.raw_http import BODY, connect_from, exchange, head, status
 from tests.support.service import fake_app
-
-PHOTO = picture(RED)
-BODY = (
-    b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n' + PHOTO + b"\r\n--b--\r\n"
-)  # fmt: skip
 
 
 @contextmanager
@@ -44,30 +38,6 @@ def serving(folder: Path, **given: Any) -> Iterator[int]:
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     with serving(tmp_path_factory.mktemp("gallery")) as port:
         yield port
-
-
-def exchange(port: int, request: bytes, then: bytes = b"", source: str = "127.0.0.1") -> bytes:
-    """Sends a request and, once something has come back, the rest. Returns everything until the server closes."""
-    with connect_from(source, port, timeout=60) as connection:
-        connection.sendall(request)
-        answer = connection.recv(65536) if then else b""
-        connection.sendall(then)
-        while chunk := connection.recv(65536):
-            answer += chunk
-    return answer
-
-
-def head(path: str, *headers: str, method: str = "POST", length: int = len(BODY)) -> bytes:
-    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *headers]
-    if length:
-        lines += [f"Content-Length: {length}", "Content-Type: multipart/form-data; boundary=b"]
-    return "\r\n".join([*lines, "", ""]).encode()
-
-
-def status(answer: bytes) -> int:
-    found = re.match(rb"HTTP/1\.1 (\d+)", answer)
-    assert found, answer
-    return int(found[1])
 
 
 @pytest.mark.parametrize(
@@ -169,10 +139,6 @@ def test_only_a_trusted_proxy_says_who_its_caller_is(tmp_path: Path) -> None:
     with serving(tmp_path, rate_limits="2/hour") as port:
         spoofed = [ask_for(f"192.0.2.{number}", port, through="127.0.0.1") for number in range(3)]
         assert spoofed == [200, 200, 429]  # nobody is trusted by default, this machine neither
-
-
-def connect_from(source: str, port: int, timeout: float = 5) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=(source, 0))
 
 
 def closes_unread(port: int, source: str = "127.0.0.1", timeout: float = 5) -> bool:

@@ -108,6 +108,7 @@ def test_an_enrollment_may_expire_and_name_its_consent(client: TestClient) -> No
         {"expires_at": "2020-01-01T00:00:00Z"},
         {"expires_at": "2999-01-01T00:00:00"},
         {"expires_at": "tomorrow"},
+        {"expires_at": "32503680000"},
         {"consent_ref": ""},
         {"consent_ref": "a\nb"},
         {"consent_ref": "x" * 201},

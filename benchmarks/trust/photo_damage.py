@@ -1,15 +1,7 @@
-"""`python -m benchmarks.fuzz_images`: sends damaged photos to a decoder process, and counts what becomes of them.
+"""Photos in every format, and damage to them. The same seed makes the same inputs again."""
 
-An outcome is `decoded` or the code of a documented error. Anything else ends the run with the input's number: the same
-seed makes the same input again. The slowest input and the most memory are those of the process that decodes.
-"""
-
-import argparse
 import io
 import struct
-import sys
-import time
-from collections import Counter
 from collections.abc import Iterator
 from random import Random
 from typing import Final
@@ -17,11 +9,6 @@ from typing import Final
 import pillow_heif
 from PIL import Image
 
-from app.inference.decoding.pool import DecoderPool
-from model.errors import PhotoError
-from model.images import ImageLimits
-
-MIN_PIXELS: Final = 1600 * 1200  # as the service asks for
 INTERESTING: Final = (
     b"\x00",
     b"\xff",
@@ -108,38 +95,3 @@ def inputs(count: int, seed: int) -> Iterator[tuple[int, bytes]]:
         # Large originals are rare: most of the time should go to many inputs.
         chosen = random.choice(files if random.random() < 0.02 else files[:-3])
         yield number, damage(chosen, random.choice(files), random)
-
-
-def main() -> None:
-    """Runs the command."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--inputs", type=int, default=20_000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=2.0, help="processor seconds for one photo")
-    parser.add_argument("--memory", type=int, default=300, help="MiB for one photo")
-    options = parser.parse_args()
-    pool = DecoderPool(1, options.seconds, options.memory * 2**20)
-    outcomes, slowest, started = Counter[str](), (0.0, 0), time.monotonic()
-    for number, data in inputs(options.inputs, options.seed):
-        start = time.monotonic()
-        try:
-            pool.decode(data, ImageLimits(), MIN_PIXELS)
-            outcomes["decoded"] += 1
-        except PhotoError as error:
-            outcomes[error.code] += 1
-        except Exception as error:
-            print(f"input {number} of seed {options.seed}: {type(error).__name__}", file=sys.stderr)
-            raise
-        slowest = max(slowest, (time.monotonic() - start, number))
-    print(f"{options.inputs:,} inputs, seed {options.seed}, {time.monotonic() - started:.0f} s")
-    for outcome, times in outcomes.most_common():
-        print(f"  {outcome:24} {times:9,}")
-    print(f"  slowest input: {slowest[0]:.2f} s by the clock (number {slowest[1]})")
-    print(
-        f"  processes killed or crashed: {pool.replaced}; most memory of a process: {pool.peak_bytes() / 2**20:.0f} MiB"
-    )
-    pool.close()
-
-
-if __name__ == "__main__":
-    main()
