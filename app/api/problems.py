@@ -31,6 +31,7 @@ log = logging.getLogger("facetwin")
 
 KnownError = FacetwinError | PhotoError | TargetUnsupported
 ROOT: Final = Path(__file__).parents[2]  # of our packages
+METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 KNOWN_ERRORS: Final = (FacetwinError, PhotoError, TargetUnsupported)
 
 STATUS: Final = {
@@ -157,18 +158,17 @@ def install_problem_handlers(app: FastAPI) -> None:
         detail = f"{error.detail}. See /docs for the routes and methods."
         headers = dict(error.headers or {})
         if code == "method_not_allowed":
-            headers["Allow"] = ", ".join(sorted(_methods(app, request.scope)))
+            headers["Allow"] = ", ".join(_methods(app, request.scope))
         return _problem_response(request.scope, code, detail, headers)
 
 
-def _methods(app: FastAPI, scope: Scope) -> set[str]:
+def _methods(app: FastAPI, scope: Scope) -> list[str]:
     """Returns the methods of all routes for the path. The router names only those of the first one."""
-    return {
+    return [
         method
-        for route in app.routes
-        if route.matches(scope)[0] is not Match.NONE
-        for method in getattr(route, "methods", None) or ()
-    }
+        for method in METHODS
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in app.routes)
+    ]
 
 
 def known_error_response(scope: Scope, error: KnownError) -> JSONResponse:

@@ -5,7 +5,9 @@ leaks, memory, the API's description (schemathesis), and the supply chain (SBOM,
 and, for the whole of it with 1,000,000 damaged photos, several hours.
 """
 
+import logging
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,6 +36,9 @@ def main(
     from tests.support.postgres_server import run_server
     from training.provenance import describe_machine, git_commit
 
+    # Of services in this process: what they log of the faults, and what their test client says of itself.
+    logging.getLogger().addHandler(logging.NullHandler())
+    warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")
     console, start = Console(width=140), time.monotonic()
     chosen = only or list(ATTACKS)
     if unknown := set(chosen) - set(ATTACKS):
@@ -57,10 +62,16 @@ def main(
 
 
 def _rows(name: str, options: "Options") -> "Iterator[Row]":
-    """Yields what one attack finds. Only then are its libraries loaded."""
+    """Yields what one attack finds. Only then are its libraries loaded. An attack that breaks off is a fault, too."""
     from importlib import import_module
 
-    yield from import_module(f"benchmarks.trust.{name}").attack(options)
+    from benchmarks.trust.row import Row, faults_of
+
+    broken_off = Row(name)
+    with faults_of(broken_off):
+        yield from import_module(f"benchmarks.trust.{name}").attack(options)
+    if broken_off.faults:
+        yield broken_off
 
 
 if __name__ == "__main__":

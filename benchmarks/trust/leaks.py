@@ -2,9 +2,11 @@
 
 import base64
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -42,11 +44,7 @@ def _attack_store(server: Server, url: str, files: Row, log: Row) -> None:
         fields = {"identity": name, "metadata": json.dumps({"note": NOTE}), "consent_ref": NOTE}
         _see(files, server.post("/enroll", {"image": photo}, **fields))
     needles = {name: name.encode() for name in PEOPLE} | {"metadata": NOTE.encode(), "vector": vector}
-    if url.startswith("sqlite"):
-        path = Path(url.removeprefix("sqlite:///"))
-        read = lambda: b"".join(each.read_bytes() for each in path.parent.iterdir() if each.name.startswith(path.name))  # noqa: E731
-    else:
-        read = lambda: _postgres_files(url)  # noqa: E731
+    read = partial(_sqlite_files if url.startswith("sqlite") else _postgres_files, url)
     missing = set(needles) - _found(needles, read)
     files.require(not missing, f"not in the files before the erasure, so the search is worth nothing: {missing}")
     _make_errors(server, log, photo)
@@ -58,8 +56,7 @@ def _attack_store(server: Server, url: str, files: Row, log: Row) -> None:
         files.require(complete, "a receipt says that something is left")
     else:
         files.require(not complete, "a receipt says that PostgreSQL keeps nothing")
-        command = [sys.executable, "-c", "from app.cli import main; main()", "gallery", "erase"]
-        _erase(command, url, files)
+        _erase(url, files)
     left = _found(needles, read)
     files.leaked = len(left)
     files.require(not left, f"left in the files: {sorted(left)}")
@@ -112,6 +109,12 @@ def _found(needles: dict[str, bytes], read: Callable[[], bytes]) -> set[str]:
     return {what for what, needle in needles.items() if needle in content}
 
 
+def _sqlite_files(url: str) -> bytes:
+    """Returns the bytes of the database and of its write-ahead log."""
+    path = Path(url.removeprefix("sqlite:///"))
+    return b"".join(each.read_bytes() for each in path.parent.iterdir() if each.name.startswith(path.name))
+
+
 def _postgres_files(url: str) -> bytes:
     """Returns the bytes of the tables. The write-ahead log keeps rows until it is recycled, as the receipt says."""
     with psycopg.connect(url, autocommit=True) as raw:
@@ -120,9 +123,8 @@ def _postgres_files(url: str) -> bytes:
         return b"".join((Path(str(folder)) / path).read_bytes() for (path,) in raw.execute(TABLES))
 
 
-def _erase(command: list[str], url: str, row: Row) -> None:
-    import os
-
+def _erase(url: str, row: Row) -> None:
+    command = [sys.executable, "-c", "from app.cli import main; main()", "gallery", "erase"]
     environment = os.environ | {"FACETWIN_GALLERY_URL": url}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     row.require(done.returncode == 0, f"`facetwin gallery erase` failed: {done.stderr[-200:]}")
