@@ -49,7 +49,8 @@ def main(
         options = Options(inputs, seed, build, Path(folder), postgres)
         for name in chosen:
             for row in _rows(name, options):
-                console.print(f"{time.monotonic() - start:6.0f} s  {row.verdict:11}  {row.kind}", markup=False)
+                said = "".join(f"\n    {fault}" for fault in row.faults[:5])
+                console.print(f"{time.monotonic() - start:6.0f} s  {row.verdict:11}  {row.kind}{said}", markup=False)
                 rows.append(row)
     console.print(make_table(rows))
     console.print(

@@ -34,13 +34,13 @@ def _gone(server: PostgresServer) -> Iterator[None]:
 def attack(options: Options) -> Iterator[Row]:
     """Yields a row for each store and fault."""
     for store in (SQLITE, POSTGRES):
-        for fault in (locked, full, read_only):
-            yield _provoke(options, store, fault.__doc__ or "", fault)
-    yield _provoke(options, POSTGRES, "Its server is stopped, and started again.", None)
+        for name, fault in (("locked", locked), ("full", full), ("read-only", read_only)):
+            yield _provoke(options, store, name, fault)
+    yield _provoke(options, POSTGRES, "stopped and started again", None)
 
 
 def _provoke(options: Options, store: str, name: str, fault: Any) -> Row:
-    row = Row(f"{store}: {name.rstrip('.')}")
+    row = Row(f"gallery {name}, {store}")
     with faults_of(row), new_store(store, options) as url:
         settings = Settings(gallery_url=url, gallery_timeout_s=WAIT_S)
         app = fake_app(settings)

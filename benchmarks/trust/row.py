@@ -31,7 +31,7 @@ class Options:
 
 @dataclass
 class Row:
-    """A kind of fault. `faults` says what should not have happened; a row without any has passed."""
+    """A kind of fault. `faults` says what should not have happened. Without any, a row has passed."""
 
     kind: str
     inputs: int = 0
@@ -53,7 +53,8 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        if self.faults or self.lost or self.leaked:
+        untried = not self.inputs and not self.not_checked
+        if self.faults or self.lost or self.leaked or untried:
             return "FAILED"
         return "not checked" if self.not_checked else "passed"
 

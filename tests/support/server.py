@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+PATIENCE_S = 600  # a busy machine may take that long to load the networks
 Launch = Callable[..., "Server"]
 
 
@@ -37,7 +38,11 @@ class Server:
                 env=environment, stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
         self.http = httpx.Client(base_url=self.url, timeout=60)
-        self._wait_until_ready()
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.kill()
+            raise
 
     def post(self, path: str, images: dict[str, bytes], **fields: Any) -> httpx.Response:
         """Sends photos and form fields."""
@@ -57,7 +62,7 @@ class Server:
             self.process.wait()
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 break

@@ -7,9 +7,13 @@ from benchmarks.trust.row import Row, faults_of, make_table
 
 
 def test_a_row_fails_for_a_fault_for_what_is_lost_and_for_what_is_leaked() -> None:
-    assert Row("photos").verdict == "passed"
-    for broken in (Row("photos", lost=1), Row("photos", leaked=2), Row("photos", faults=["late"])):
+    assert Row("photos", 1, lost=0, leaked=0).verdict == "passed"
+    for broken in (Row("photos", 1, lost=1), Row("photos", 1, leaked=2), Row("photos", 1, faults=["late"])):
         assert broken.verdict == "FAILED"
+
+
+def test_a_row_that_tried_nothing_fails() -> None:
+    assert Row("photos").verdict == "FAILED"
 
 
 def test_what_was_not_checked_has_not_passed_and_does_not_hide_a_fault() -> None:
