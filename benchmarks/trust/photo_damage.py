@@ -77,7 +77,7 @@ def damage(data: bytes, other: bytes, random: Random) -> bytes:
                 part = content[at : at + random.randint(1, 2000)]
                 content[at:at] = part * random.randint(1, 40)
             case 5:
-                start = random.randrange(len(other))
+                start = random.randrange(max(len(other), 1))
                 content[at : at + random.randint(0, 100)] = other[start : start + random.randint(1, 200)]
             case _:
                 content[at:at] = random.randbytes(random.randint(1, 16))

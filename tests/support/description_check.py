@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-PHOTO_VARIABLE: Final = "TRUST_PHOTO"  # for the hooks: path of a photo with a face
+# For the hooks: path of a photo with a face, and the service's key.
+PHOTO_VARIABLE, KEY_VARIABLE = "TRUST_PHOTO", "TRUST_KEY"
 # A photo may show no face, have no format, or miss a required quality: refusals that no schema can express. Nor can a
 # schema of free JSON say that metadata may not have NUL characters.
 CONFIGURATION: Final = """
@@ -51,6 +52,7 @@ def check_description(
     environment = os.environ | {
         "SCHEMATHESIS_HOOKS": "tests.support.description_hooks",
         PHOTO_VARIABLE: str(folder / "photo"),
+        KEY_VARIABLE: key,
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
     with log.open("w") as output:
