@@ -218,6 +218,7 @@ def create_app(
         openapi_url="/openapi.json" if settings.docs else None,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would be built from the Host that the client sent
         lifespan=lifespan,
         summary="Do two photos show the same person, and which error rate was measured at the threshold?",
         license_info={"name": "MIT", "identifier": "MIT"},

@@ -150,7 +150,9 @@ def _send(server: Server, request: Request, row: Row) -> None:
         what += f" {problem['code']}"
         row.require(STATUS.get(problem["code"]) == status, f"{what} is not documented")
     row.see(what)
-    row.require(200 <= status < 500, f"{what}: {method!r} {target[:60]!r} {header[:60]!r} {body[:60]!r}")
+    row.require(
+        200 <= status < 300 or 400 <= status < 500, f"{what}: {method!r} {target[:60]!r} {header[:60]!r} {body[:60]!r}"
+    )
 
 
 def _read_and_delete(server: Server, row: Row) -> None:

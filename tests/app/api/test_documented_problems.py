@@ -260,4 +260,5 @@ async def test_a_path_or_method_without_a_route_is_a_problem_that_names_the_meth
             answer = await ask(app, "PUT", path.format(identity="ada", template_id="t", gallery="g"))
             assert (path, answer.status, answer.code) == (path, 405, "method_not_allowed")
             assert set(answer.headers["allow"].split(", ")) - {"HEAD"} == allowed
-        assert (await ask(app, "GET", "/nowhere")).code == "not_found"
+        for path in ("/nowhere", "/identities/", "/identities//", "/verify/"):
+            assert (await ask(app, "GET", path)).code == "not_found"

@@ -100,7 +100,10 @@ def test_a_photo_that_takes_too_much_memory_is_refused_and_the_process_goes_on(p
     assert pool.decode(encoded(Image.new("RGB", (4000, 3000)), "PNG"), None, 100).scale == 8
 
 
-def test_a_photo_that_takes_too_long_ends_its_process_in_time_and_another_one_takes_its_place() -> None:
+def test_a_photo_that_takes_too_long_ends_its_process_in_time_and_another_one_takes_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool_module, "PATIENCE", 1000)  # so that only the processor's time can end it
     others, large = children(), encoded(noise(8000, 4000), "WEBP", quality=1, method=0)
     pool = DecoderPool(1, seconds=0.1, memory=1000 * 2**20)
     try:
