@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import Match, Mount
 from starlette.types import Scope
 
 from app.errors import (
@@ -32,6 +32,7 @@ log = logging.getLogger("facetwin")
 KnownError = FacetwinError | PhotoError | TargetUnsupported
 ROOT: Final = Path(__file__).parents[2]  # of our packages
 METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+FILE_METHODS: Final = ("GET", "HEAD")  # what is mounted are folders of files, which match any method
 KNOWN_ERRORS: Final = (FacetwinError, PhotoError, TargetUnsupported)
 
 STATUS: Final = {
@@ -73,13 +74,13 @@ STATUS: Final = {
 }
 
 
-# What every route of the API can answer, what routes that take photos can, and what routes of the gallery can.
+# What every route of the API can answer, what routes that take photos can, and what routes of the gallery can. Only
+# routes with a body can wait for it.
 SERVICE_CODES: Final = (
     "malformed_request",
     "unauthorized",
     "forbidden",
     "foreign_request",
-    "request_timeout",
     "overloaded",
     "rate_limited",
     "internal_error",
@@ -88,6 +89,7 @@ SERVICE_CODES: Final = (
 )
 PHOTO_CODES: Final = (
     *SERVICE_CODES,
+    "request_timeout",
     "empty_image",
     "corrupt_image",
     "image_too_large",
@@ -167,7 +169,11 @@ def _methods(app: FastAPI, scope: Scope) -> list[str]:
     return [
         method
         for method in METHODS
-        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in app.routes)
+        if any(
+            route.matches({**scope, "method": method})[0] is Match.FULL
+            and (not isinstance(route, Mount) or method in FILE_METHODS)
+            for route in app.routes
+        )
     ]
 
 

@@ -16,7 +16,7 @@ def test_answers_are_as_openapi_describes_them(url: str, tmp_path: Path) -> None
         service.wait_until_ready()
         checked = check_description(service.url, KEY, picture(), tmp_path, 1, phases="examples,coverage")
         assert not checked.faults, checked.log.read_text()
-        assert checked.routes >= 17
+        assert checked.routes >= 21
         assert checked.requests > 300
     finally:
         service.end()

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from app.api.requests.faces import ProbeRequest
 from app.api.requests.fields import Body, GalleryName, IdentityName, Metadata
@@ -10,15 +10,6 @@ from app.gallery.base import DEFAULT_GALLERY
 
 
 class EditRequest(Body):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "anyOf": [
-                {"required": ["identity"], "properties": {"identity": {"type": "string"}}},
-                {"required": ["metadata"], "properties": {"metadata": {"type": "object"}}},
-            ]
-        }
-    )
-
     identity: IdentityName | None = Field(None, description="The new name.", examples=["ada lovelace"])
     metadata: Metadata | None = Field(None, description="Replaces all stored metadata.")
 

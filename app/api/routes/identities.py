@@ -43,7 +43,9 @@ async def get_identity(service: Service, identity: IdentityName, gallery: InGall
 @router.patch(
     "/identities/{identity}",
     summary="Change an identity's name or metadata",
-    responses=problem_responses(*GALLERY_CODES, "unknown_gallery", "unknown_identity", "identity_exists"),
+    responses=problem_responses(
+        *GALLERY_CODES, "request_timeout", "unknown_gallery", "unknown_identity", "identity_exists"
+    ),
     openapi_extra=openapi_request_body(EditRequest),
 )
 async def edit_identity(
@@ -58,7 +60,7 @@ async def edit_identity(
 @router.post(
     "/identities/{identity}/merge",
     summary="Merge an identity into another one, if both are the same person",
-    responses=problem_responses(*GALLERY_CODES, "unknown_gallery", "unknown_identity"),
+    responses=problem_responses(*GALLERY_CODES, "request_timeout", "unknown_gallery", "unknown_identity"),
     openapi_extra=openapi_request_body(MergeRequest),
 )
 async def merge_identity(

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from app.api.problems import STATUS
 from app.gallery.base import GalleryError
 from app.gallery.guarded import GuardedGallery
+from app.gallery.rejection import MAX_REJECTIONS
 from app.settings import Settings
 from tests.support.asgi import Answer, StalledBody, WholeBody, ask
 from tests.support.fakes import BLUE, RED, UNRECOGNIZABLE, encoded, picture
@@ -54,13 +56,17 @@ class Route:
 
 def routes_of(app: Any) -> list[Route]:
     found = []
-    for path, operations in app.openapi()["paths"].items():
+    described = app.openapi()
+    for path, operations in described["paths"].items():
         for method, operation in operations.items():
-            body = operation.get("requestBody", {"content": {JSON: {"schema": {"properties": {}}}}})
-            fields = frozenset(body["content"][JSON]["schema"]["properties"])
+            fields = frozenset[str]()
+            if "requestBody" in operation:
+                schema = operation["requestBody"]["content"][JSON]["schema"]["$ref"].rpartition("/")[2]
+                fields = frozenset(described["components"]["schemas"][schema]["properties"])
             codes = {
                 int(status): set(re.findall(r"`(\w+)`", response["description"]))
                 for status, response in operation["responses"].items()
+                if status != "default"  # OF_NO_ROUTE
             }
             found.append(Route(method.upper(), path, fields, codes))
     return found
@@ -86,20 +92,18 @@ class BrokenService:
         raise RuntimeError("secret")
 
 
-class HangingService:
-    """Never answers, but for the model card, which is in memory."""
+class HangingStore:
+    """Never answers, but says that it works."""
 
     def __getattr__(self, name: str) -> Any:
-        async def hang(*arguments: Any, **options: Any) -> None:
-            await asyncio.Event().wait()
-
-        return self if name == "gallery" else hang
-
-    def model_card(self) -> dict[str, Any]:
-        return {}
+        return forever
 
     async def problem(self) -> None:
         return None
+
+
+async def forever(*arguments: Any, **options: Any) -> None:
+    await asyncio.Event().wait()
 
 
 async def break_store(app: Any) -> None:
@@ -111,7 +115,8 @@ async def break_service(app: Any) -> None:
 
 
 async def hang(app: Any) -> None:
-    app.state.service = HangingService()
+    service = app.state.service
+    service.gallery, service.encode, service.detect = HangingStore(), forever, forever
 
 
 async def use_up_the_rate(app: Any) -> None:
@@ -129,6 +134,9 @@ class Provocation:
     query: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     body: Any = None  # instead of the fields
+    by_name: bool = False  # verify an identity instead of a second photo
+    expired: bool = False  # all who are enrolled
+    rejections: int = 1  # of ada
     twice: bool = False  # the second answer counts, to a request with other fields
     needs: frozenset[str] = frozenset()  # a route without one of these fields, or parts of its path, cannot be provoked
 
@@ -140,12 +148,22 @@ PROVOCATIONS: dict[str, Provocation] = {
     "corrupt_image": Provocation(fields=photos(JPEG[: len(JPEG) // 2]), needs=IMAGES),
     "unauthorized": Provocation({"api_keys": "a-key-of-sixteen!"}, headers={"authorization": "Bearer another"}),
     "foreign_request": Provocation(headers={"origin": "https://example.com"}),
-    "unknown_gallery": Provocation(query="gallery=nowhere", path={"gallery": "nowhere"}, fields={"gallery": "nowhere"}),
-    "unknown_identity": Provocation(path={"identity": "nobody"}, needs=frozenset({"{identity}"})),
+    "unknown_gallery": Provocation(
+        query="gallery=nowhere", path={"gallery": "nowhere"}, fields={"gallery": "nowhere"}, by_name=True
+    ),
+    "unknown_identity": Provocation(
+        path={"identity": "nobody"},
+        fields={"identity": "nobody"},
+        by_name=True,
+        needs=frozenset({"{identity}", "identity"}),
+    ),
     "unknown_template": Provocation(path={"template_id": "none"}, needs=frozenset({"{template_id}"})),
-    "request_timeout": Provocation({"deadline_s": 0.1}, hang, body=StalledBody),
+    "unknown_rejection": Provocation(path={"rejection_id": "none"}, needs=frozenset({"{rejection_id}"})),
+    "request_timeout": Provocation({"upload_s": 0.1, "deadline_s": 0.1}, hang, body=StalledBody),
     "identity_exists": Provocation(fields={"identity": "grace"}, needs=frozenset({"identity"})),
-    "encoder_mismatch": Provocation({"encoder_id": "f" * 64}),
+    "encoder_mismatch": Provocation({"encoder_id": "f" * 64}, by_name=True),
+    "templates_expired": Provocation(expired=True, by_name=True),
+    "too_many_rejections": Provocation(rejections=MAX_REJECTIONS, needs=frozenset({"embedding"})),
     "image_too_large": Provocation(headers={"content_length": "400000000"}, body=StalledBody),
     "request_too_large": Provocation(headers={"content_length": "400000000"}, body=StalledBody),
     "unsupported_image": Provocation(fields=photos(b"Dear Sir or Madam"), needs=IMAGES),
@@ -162,7 +180,7 @@ PROVOCATIONS: dict[str, Provocation] = {
     "rate_limited": Provocation({"rate_limits": "1/hour"}, use_up_the_rate),
     "internal_error": Provocation(spoil=break_service),
     "not_ready": Provocation({"not_ready": ("the network computes other vectors",)}),
-    "gallery_unavailable": Provocation(spoil=break_store),
+    "gallery_unavailable": Provocation(spoil=break_store, by_name=True),
     "deadline_exceeded": Provocation({"deadline_s": 0.1}, hang),
 }
 
@@ -175,15 +193,20 @@ async def running(folder: Path, **given: Any) -> AsyncIterator[Any]:
         yield app
 
 
-async def send(app: Any, route: Route, provocation: Provocation, template_id: str) -> Answer | None:
+async def send(app: Any, route: Route, provocation: Provocation, stored: dict[str, str]) -> Answer | None:
     """Sends a request that is valid but for the provocation. Returns None if the route has nothing to provoke."""
     if provocation.needs and not any(each in route.fields or each in route.path for each in provocation.needs):
         return None
-    names = {"identity": "ada", "template_id": template_id, "gallery": "default"} | provocation.path
+    names = {"identity": "ada", "gallery": "default"} | stored | provocation.path
     target = route.path.format(**names) + (f"?{provocation.query}" if provocation.query else "")
     fields = {name: value for name, value in (VALID | provocation.fields).items() if name in route.fields}
-    if route.path == "/identities/{identity}" and "identity" not in provocation.fields:
-        fields.pop("identity", None)
+    if "image2" in route.fields:
+        fields.pop("image2" if provocation.by_name else "identity")
+    if "identity" not in provocation.fields and "identity" in fields:
+        if "metadata" not in route.fields:
+            fields["identity"] = "ada"  # somebody who is enrolled
+        elif "{identity}" in route.path:
+            del fields["identity"]  # a change of metadata alone
     headers = {"content_type": JSON, **KEY, **provocation.headers}
 
     def body() -> Any:
@@ -198,16 +221,29 @@ async def send(app: Any, route: Route, provocation: Provocation, template_id: st
     return answer
 
 
-async def set_the_scene(app: Any) -> str:
-    """Enrolls ada and grace, and leaves nobody else. Returns the id of ada's template."""
+async def set_the_scene(app: Any, provocation: Provocation) -> dict[str, str]:
+    """Enrolls ada and grace, and leaves nobody else. Returns the ids of ada's template and of a rejection."""
     for gallery in ("default", "nowhere"):
         await ask(app, "DELETE", f"/galleries/{gallery}")
     for name in ("grace", "ada"):
         fields = {"identity": name, "image": text(picture(RED))}
-        answer = await ask(app, "POST", "/enroll", WholeBody(json.dumps(fields).encode()), content_type=JSON)
-        assert answer.status == 201
-    template_id: str = json.loads(answer.body)["template_id"]
-    return template_id
+        if provocation.expired:
+            fields["expires_at"] = (datetime.now(UTC) + timedelta(seconds=0.5)).isoformat()
+        enrolled = await create(app, "/enroll", fields)
+    for number in range(provocation.rejections):
+        vector = [1 / 3, 2 / 3, -(2 / 3) - number * 1e-6]
+        face = {"identity": "ada", "embedding": vector, "encoder_id": enrolled["model"]["encoder_id"]}
+        rejected = await create(app, "/reject", face)
+    if provocation.expired:
+        await asyncio.sleep(0.5)
+    return {"template_id": enrolled["template_id"], "rejection_id": rejected["rejection_id"]}
+
+
+async def create(app: Any, path: str, fields: dict[str, Any]) -> dict[str, Any]:
+    answer = await ask(app, "POST", path, WholeBody(json.dumps(fields).encode()), content_type=JSON)
+    assert answer.status == 201
+    created: dict[str, Any] = json.loads(answer.body)
+    return created
 
 
 def problem_code(answer: Answer) -> str | None:
@@ -231,11 +267,11 @@ async def test_a_problem_is_answered_where_it_is_documented_and_nowhere_else(cod
         if code == "overloaded":
             held = asyncio.ensure_future(ask(app, "POST", "/embed", StalledBody(), content_type=JSON))
             await asyncio.sleep(0.05)
-        template_id = await set_the_scene(plain)
+        stored = await set_the_scene(plain, provocation)
         for route in routes_of(app):
-            answer = await send(app, route, provocation, template_id)
+            answer = await send(app, route, provocation, stored)
             if answer is not None and answer.status < 300 and route.method != "GET":
-                template_id = await set_the_scene(plain)
+                stored = await set_the_scene(plain, provocation)
             where = f"{route.method} {route.path}"
             if code in route.documented:
                 documented += 1
@@ -257,8 +293,11 @@ async def test_a_path_or_method_without_a_route_is_a_problem_that_names_the_meth
         for route in routes_of(app):
             methods.setdefault(route.path, set()).add(route.method)
         for path, allowed in methods.items():
-            answer = await ask(app, "PUT", path.format(identity="ada", template_id="t", gallery="g"))
+            answer = await ask(app, "PUT", path.format(identity="ada", template_id="t", rejection_id="r", gallery="g"))
             assert (path, answer.status, answer.code) == (path, 405, "method_not_allowed")
             assert set(answer.headers["allow"].split(", ")) - {"HEAD"} == allowed
-        for path in ("/nowhere", "/identities/", "/identities//", "/verify/"):
+        for path in ("/", "/page/main.js", "/docs/assets/swagger-ui.css"):
+            answer = await ask(app, "POST", path)
+            assert (path, answer.code, answer.headers["allow"]) == (path, "method_not_allowed", "GET, HEAD")
+        for path in ("/nowhere", "/identities/", "/identities//", "/verify/", "/v1/verify/", "/v1/"):
             assert (await ask(app, "GET", path)).code == "not_found"
