@@ -166,6 +166,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 def _methods(app: FastAPI, scope: Scope) -> list[str]:
     """Returns the methods of all routes for the path. The router names only those of the first one."""
+    scope = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}  # a mount has changed it
     return [
         method
         for method in METHODS

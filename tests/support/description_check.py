@@ -31,9 +31,17 @@ class DescriptionCheck:
 
 
 def check_description(
-    url: str, key: str, photo: bytes, folder: Path, examples: int, phases: str = "examples,coverage,fuzzing,stateful"
+    url: str,
+    key: str,
+    photo: bytes,
+    folder: Path,
+    examples: int,
+    phases: str = "examples,coverage,fuzzing,stateful",
+    tags: tuple[str, ...] = (),
 ) -> DescriptionCheck:
     """Checks a service that requires `key`, with `examples` random requests a route besides those at the limits.
+
+    `tags` are those of the routes to check, by default all.
 
     Raises RuntimeError if the run did not end.
     """
@@ -47,7 +55,7 @@ def check_description(
         "run", f"{url}/openapi.json", "--header", f"Authorization: Bearer {key}", "--checks", "all",
         "--phases", phases, "--max-examples", str(examples), "--seed", "1", "--generation-database", "none",
         "--continue-on-failure", "--no-color", "--request-timeout", "60",
-        "--report", "json", "--report-json-path", str(report),
+        "--report", "json", "--report-json-path", str(report), *(f"--include-tag={tag}" for tag in tags),
     ]  # fmt: skip
     environment = os.environ | {
         "SCHEMATHESIS_HOOKS": "tests.support.description_hooks",

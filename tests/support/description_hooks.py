@@ -86,8 +86,8 @@ def _choose_fields(route: str, body: dict[str, Any], photo: Any, drawn: int, ser
             _keep(body, "image", photo, ("embedding", "encoder_id"))
         else:
             embedding, encoder_id = service.embed()
-            body.pop("image", None)
-            body.pop("faces", None)
+            for name in ("image", "faces", "liveness"):  # which need a photo
+                body.pop(name, None)
             body["embedding"] = list(embedding) if isinstance(photo, str) else json.dumps(embedding)
             body["encoder_id"] = encoder_id if drawn % 8 else "f" * 64
     elif body.keys() <= {"identity", "metadata"} and body.get("identity") is None and body.get("metadata") is None:

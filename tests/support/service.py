@@ -59,8 +59,10 @@ def fake_app(
                 LivenessLoader(load_judge),
                 settings.liveness,
             )
-            yield Components(service, not_ready)
-            workers.close()
+            try:
+                yield Components(service, not_ready)
+            finally:  # also when a test fails: their threads would keep the process
+                workers.close()
 
     return create_app(settings, build_components, keys=keys)
 

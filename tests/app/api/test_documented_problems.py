@@ -18,8 +18,10 @@ from app.gallery.base import GalleryError
 from app.gallery.guarded import GuardedGallery
 from app.gallery.rejection import MAX_REJECTIONS
 from app.settings import Settings
+from model.runtime.torchscript import BundleError
 from tests.support.asgi import Answer, StalledBody, WholeBody, ask
 from tests.support.fakes import BLUE, RED, UNRECOGNIZABLE, encoded, picture
+from tests.support.liveness import FakeJudge
 from tests.support.pictures import many_scans, two_colours
 from tests.support.service import fake_app
 
@@ -141,6 +143,10 @@ class Provocation:
     needs: frozenset[str] = frozenset()  # a route without one of these fields, or parts of its path, cannot be provoked
 
 
+def refuse_to_load() -> FakeJudge:
+    raise BundleError("liveness.pt cannot be read as a bundle.")
+
+
 IMAGES = frozenset({"image", "image1"})
 PROVOCATIONS: dict[str, Provocation] = {
     "malformed_request": Provocation(query="x=%00"),
@@ -171,6 +177,8 @@ PROVOCATIONS: dict[str, Provocation] = {
     "photo_too_expensive": Provocation(fields=photos(many_scans(3000)), needs=IMAGES),
     "several_faces": Provocation(fields=photos(picture(RED, (80, 40))) | {"face_selection": "single"}, needs=IMAGES),
     "unrecognizable_face": Provocation(fields=photos(picture(UNRECOGNIZABLE)), needs=IMAGES),
+    "presentation_attack": Provocation({"liveness": "require"}, needs=IMAGES),
+    "liveness_unavailable": Provocation({"liveness": "require", "load_judge": refuse_to_load}, needs=IMAGES),
     "idempotency_key_reused": Provocation(headers={"idempotency_key": "one"}, twice=True, needs=IMAGES),
     "low_quality": Provocation(fields={"min_quality": 0.9}, needs=frozenset({"min_quality"})),
     "target_unsupported": Provocation(
@@ -187,7 +195,7 @@ PROVOCATIONS: dict[str, Provocation] = {
 
 @asynccontextmanager
 async def running(folder: Path, **given: Any) -> AsyncIterator[Any]:
-    options = {name: given.pop(name) for name in ("encoder_id", "not_ready") if name in given}
+    options = {name: given.pop(name) for name in ("encoder_id", "not_ready", "load_judge") if name in given}
     app = fake_app(Settings(gallery_url=f"sqlite:///{folder / 'gallery.db'}", **given), **options)
     async with app.router.lifespan_context(app):
         yield app
