@@ -85,6 +85,7 @@ SERVICE_CODES: Final = (
     "rate_limited",
     "internal_error",
     "not_ready",
+    "gallery_unavailable",  # also of the keys
     "deadline_exceeded",
 )
 PHOTO_CODES: Final = (
@@ -98,7 +99,7 @@ PHOTO_CODES: Final = (
 )
 LIVENESS_CODES: Final = ("presentation_attack", "liveness_unavailable")  # FACETWIN_LIVENESS holds for every photo
 FACE_CODES: Final = (*PHOTO_CODES, "no_face_found", "several_faces", *LIVENESS_CODES)
-GALLERY_CODES: Final = (*SERVICE_CODES, "request_too_large", "gallery_unavailable")
+GALLERY_CODES: Final = (*SERVICE_CODES, "request_too_large")
 
 
 RETRIED: Final = frozenset({"overloaded", "rate_limited", "gallery_unavailable"})  # their answers have Retry-After

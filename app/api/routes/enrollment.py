@@ -35,7 +35,6 @@ IDEMPOTENCY_KEY = (
         "low_quality",
         "unrecognizable_face",
         "idempotency_key_reused",
-        "gallery_unavailable",
     ),
     openapi_extra=openapi_request_body(EnrollRequest),
 )

@@ -18,9 +18,7 @@ router = APIRouter(tags=["faces"], dependencies=[Depends(authorize)])
 @router.post(
     "/identify",
     summary="Which enrolled person does a photo show, if any? Or everybody on it?",
-    responses=problem_responses(
-        *FACE_CODES, "unknown_gallery", "encoder_mismatch", "target_unsupported", "gallery_unavailable"
-    ),
+    responses=problem_responses(*FACE_CODES, "unknown_gallery", "encoder_mismatch", "target_unsupported"),
     openapi_extra=openapi_request_body(IdentifyRequest),
 )
 async def identify(

@@ -52,7 +52,9 @@ async def readyz(request: Request, response: Response) -> Health:
     "/model",
     summary="The model card as JSON: data, operating points, measured errors",
     dependencies=[Depends(authorize)],
-    responses=problem_responses(*ALWAYS, "unauthorized", "overloaded", "rate_limited", "internal_error", "not_ready"),
+    responses=problem_responses(
+        *ALWAYS, "unauthorized", "overloaded", "rate_limited", "internal_error", "not_ready", "gallery_unavailable"
+    ),
 )
 async def model(service: Service) -> dict[str, Any]:
     return service.model_card()
@@ -65,7 +67,7 @@ async def model(service: Service) -> dict[str, Any]:
     response_class=Response,
     responses={
         200: {"content": {CONTENT_TYPE: {}}},
-        **problem_responses(*ALWAYS, "unauthorized", "forbidden", "internal_error"),
+        **problem_responses(*ALWAYS, "unauthorized", "forbidden", "internal_error", "gallery_unavailable"),
     },
 )
 async def metrics(request: Request) -> Response:

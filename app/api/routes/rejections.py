@@ -43,7 +43,6 @@ class ForgottenRejection:
         "unknown_identity",
         "encoder_mismatch",
         "too_many_rejections",
-        "gallery_unavailable",
     ),
     openapi_extra=openapi_request_body(RejectRequest),
 )

@@ -26,7 +26,6 @@ router = APIRouter(tags=["faces"], dependencies=[Depends(authorize)])
         "unknown_identity",
         "encoder_mismatch",
         "templates_expired",
-        "gallery_unavailable",
     ),
     openapi_extra=openapi_request_body(VerifyRequest),
 )

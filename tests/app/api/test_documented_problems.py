@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from app.api.key_ring import KeyRing
 from app.api.problems import STATUS
-from app.gallery.base import GalleryError
-from app.gallery.guarded import GuardedGallery
+from app.callers import Caller
+from app.errors import GalleryUnavailable
 from app.gallery.rejection import MAX_REJECTIONS
 from app.settings import Settings
 from model.runtime.torchscript import BundleError
@@ -74,17 +75,18 @@ def routes_of(app: Any) -> list[Route]:
     return found
 
 
-class Broken:
-    """Stands for a service or a store whose every method raises the error."""
+class KeyOfNoUse(KeyRing):
+    """Knows every caller, and lets them do nothing."""
 
-    def __init__(self, error: type[Exception]) -> None:
-        self._error = error
+    def caller(self, authorization: bytes) -> Caller:
+        return Caller("useless", frozenset())
 
-    def __getattr__(self, name: str) -> Any:
-        async def fail(*arguments: Any, **options: Any) -> None:
-            raise self._error("secret")
 
-        return fail
+class UnreadKeys(KeyRing):
+    """Could not read the store's keys for too long."""
+
+    def caller(self, authorization: bytes) -> Caller:
+        raise GalleryUnavailable(stored=False)
 
 
 class BrokenService:
@@ -97,6 +99,9 @@ class BrokenService:
 class HangingStore:
     """Never answers, but says that it works."""
 
+    def for_caller(self, caller: Caller) -> "HangingStore":
+        return self
+
     def __getattr__(self, name: str) -> Any:
         return forever
 
@@ -106,10 +111,6 @@ class HangingStore:
 
 async def forever(*arguments: Any, **options: Any) -> None:
     await asyncio.Event().wait()
-
-
-async def break_store(app: Any) -> None:
-    app.state.service.gallery = GuardedGallery(Broken(GalleryError), max_calls=9, wait_s=1, deadline_s=9)
 
 
 async def break_service(app: Any) -> None:
@@ -153,6 +154,7 @@ PROVOCATIONS: dict[str, Provocation] = {
     "empty_image": Provocation(fields=photos(b""), needs=IMAGES),
     "corrupt_image": Provocation(fields=photos(JPEG[: len(JPEG) // 2]), needs=IMAGES),
     "unauthorized": Provocation({"api_keys": "a-key-of-sixteen!"}, headers={"authorization": "Bearer another"}),
+    "forbidden": Provocation({"keys": KeyOfNoUse()}),
     "foreign_request": Provocation(headers={"origin": "https://example.com"}),
     "unknown_gallery": Provocation(
         query="gallery=nowhere", path={"gallery": "nowhere"}, fields={"gallery": "nowhere"}, by_name=True
@@ -188,14 +190,14 @@ PROVOCATIONS: dict[str, Provocation] = {
     "rate_limited": Provocation({"rate_limits": "1/hour"}, use_up_the_rate),
     "internal_error": Provocation(spoil=break_service),
     "not_ready": Provocation({"not_ready": ("the network computes other vectors",)}),
-    "gallery_unavailable": Provocation(spoil=break_store, by_name=True),
+    "gallery_unavailable": Provocation({"keys": UnreadKeys()}),
     "deadline_exceeded": Provocation({"deadline_s": 0.1}, hang),
 }
 
 
 @asynccontextmanager
 async def running(folder: Path, **given: Any) -> AsyncIterator[Any]:
-    options = {name: given.pop(name) for name in ("encoder_id", "not_ready", "load_judge") if name in given}
+    options = {name: given.pop(name) for name in ("encoder_id", "not_ready", "load_judge", "keys") if name in given}
     app = fake_app(Settings(gallery_url=f"sqlite:///{folder / 'gallery.db'}", **given), **options)
     async with app.router.lifespan_context(app):
         yield app
