@@ -100,3 +100,25 @@ def test_a_request_cannot_ask_for_less_than_the_operator_demands(asked: dict[str
 def test_another_mode_is_refused(client: TestClient) -> None:
     refused = detect(client, picture(BLUE), liveness="maybe")
     assert (refused.status_code, refused.json()["code"]) == (400, "malformed_request")
+
+
+def test_everybody_on_a_photo_is_judged(client: TestClient) -> None:
+    reported = identify(client, picture(BLUE, (160, 64)), faces="all", liveness="report").json()
+    assert [each["face"]["liveness"]["decision"] for each in reported["faces"]] == ["live", "live"]
+    refused = identify(client, picture(RED, (160, 64)), faces="all", liveness="require")
+    assert (refused.status_code, refused.json()["code"]) == (422, "presentation_attack")
+
+
+def test_one_attack_among_several_photos_enrolls_nobody(client: TestClient) -> None:
+    files = [("images", ("0.png", picture(BLUE))), ("images", ("1.png", picture(RED)))]
+    refused = client.post("/enroll", files=files, data={"identity": "ada", "liveness": "require"})
+    assert (refused.json()["code"], refused.json()["field"]) == ("presentation_attack", "images.1")
+    assert client.get("/identities").json()["identities"] == []
+
+
+def test_an_embedding_shows_nothing_to_judge(client: TestClient, start: Start) -> None:
+    embedding = client.post("/embed", files={"image": picture(BLUE)}).json()
+    body = {"embedding": embedding["embedding"], "encoder_id": embedding["model"]["encoder_id"]}
+    assert client.post("/identify", json={**body, "liveness": "report"}).json()["code"] == "malformed_request"
+    refused = start(liveness="require").post("/identify", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (400, "malformed_request")

@@ -1,3 +1,4 @@
+import os
 import socket
 import sqlite3
 import subprocess
@@ -105,3 +106,25 @@ def test_an_address_in_use_ends_the_start(monkeypatch: pytest.MonkeyPatch, worke
         monkeypatch.setenv("FACETWIN_BUNDLE", "lfw")
         monkeypatch.setenv("FACETWIN_WORKERS", workers)
         assert "address already in use" in fail_to_start().lower()
+
+
+WITHOUT_NETWORKS = """
+import app.main
+from app.cli import main
+from model.runtime.torchscript import BundleError
+
+def refuse(*_):
+    raise BundleError("liveness.pt cannot be read as a bundle. Get the file again.")
+
+app.main.open_judge = refuse
+main()
+"""
+
+
+def test_a_service_that_must_judge_liveness_does_not_start_without_its_networks(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FACETWIN_")}
+    environment |= {"FACETWIN_LIVENESS": "require", "FACETWIN_GALLERY_URL": f"sqlite:///{tmp_path / 'gallery.db'}"}
+    command = [sys.executable, "-c", WITHOUT_NETWORKS, "serve", "--port", "0"]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 2
+    assert "Liveness cannot be judged" in ended.stdout + ended.stderr
