@@ -3,7 +3,7 @@ import torch
 
 from model.detector.boxes import box_iou
 from model.detector.layout import MAX_IOU
-from model.detector.yunet import CHANNELS, STRIDES, YuNet, decode_map
+from model.detector.yunet import CHANNELS, MAX_COMPARED, STRIDES, YuNet, decode_map
 from model.runtime.torchscript import script
 from tests.support.networks import make_yunet
 from tests.support.pictures import random_photos
@@ -102,3 +102,12 @@ def test_rejects_images_of_another_dtype_or_shape(network: YuNet) -> None:
         network(random_photos(1)[0], 0.5)
     with pytest.raises(RuntimeError, match="uint8"):
         network(random_photos(1)[..., :2], 0.5)
+
+
+def test_of_very_many_candidates_only_the_best_are_compared(network: YuNet) -> None:
+    fine = torch.zeros(CHANNELS, 128, 128)  # a box in every cell, none of which overlap
+    fine[4:6] = torch.linspace(-1.0, 1.0, 128 * 128).view(128, 128)
+    maps = [fine[None], cold_map(2, 2)[None], cold_map(2, 2)[None]]
+    (faces,) = script(network).faces(maps, 0.1)
+    assert len(faces) == MAX_COMPARED < 128 * 128
+    torch.testing.assert_close(faces[:, 4], torch.linspace(1.0, 0.0, MAX_COMPARED).sigmoid(), atol=1e-3, rtol=0)
