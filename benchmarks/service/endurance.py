@@ -14,11 +14,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.service.load import LoadResult, run_closed_loop, run_open_loop
+from benchmarks.service.photos import select_photos
 from benchmarks.service.process import ServiceProcess, run_service
 from benchmarks.service.requests import enroll_photos, identify_requests, verify_requests
 from model.encoder.bundle import Precision
-from training.data.photos import Photo, find_photos
-from training.data.sets.lfw import find_data_folder, lfw_photo_source
 from training.evaluation.plots import BLUE, GREY, ORANGE
 from training.provenance import describe_machine, git_commit
 
@@ -40,7 +39,7 @@ class MemorySample:
 def measure_overload(factor: float, seconds: float, precision: Precision) -> None:
     """Offers `factor` times the sustainable load for `seconds` and writes docs/reports/overload.json."""
     with run_service(FACETWIN_PRECISION=precision.value) as service:
-        requests = verify_requests(service.url, _select_photos())
+        requests = verify_requests(service.url, select_photos(PHOTOS))
         asyncio.run(run_closed_loop(service.url, requests, CLIENTS, 5))  # warms up
         before = asyncio.run(run_closed_loop(service.url, requests, CLIENTS, 15))
         memory, result = asyncio.run(_overload_and_sample(service, requests, factor * before.throughput, seconds))
@@ -87,7 +86,7 @@ async def _overload_and_sample(
 
 def measure_soak(requests: int, warm_up: int, precision: Precision, plot: Path) -> None:
     """Sends `requests` requests; writes docs/reports/soak.json and the plot. The first `warm_up` do not count."""
-    photos = _select_photos()
+    photos = select_photos(PHOTOS)
     with run_service(FACETWIN_PRECISION=precision.value) as service:
         enroll_photos(service.url, photos)
         both = [*identify_requests(service.url, photos), *verify_requests(service.url, photos)]
@@ -117,11 +116,6 @@ def measure_soak(requests: int, warm_up: int, precision: Precision, plot: Path) 
         "growth": last / first - 1,
     }
     _write_report(report, REPORTS / "soak.json")
-
-
-def _select_photos() -> list[Photo]:
-    all_photos = find_photos(lfw_photo_source(find_data_folder()))
-    return all_photos[:: len(all_photos) // PHOTOS]
 
 
 def _write_report(report: dict[str, Any], target: Path) -> None:

@@ -8,6 +8,7 @@ import torch
 import typer
 
 from app.cores import count_cores
+from benchmarks.service.photos import select_photos
 from benchmarks.service.throughput import measure_service
 from benchmarks.speed.face_recognition_peer import measure_face_recognition
 from benchmarks.speed.networks import measure_bf16, measure_gpu, measure_networks
@@ -15,8 +16,6 @@ from benchmarks.speed.stages import measure_stages
 from model.detector.bundle import load_detector
 from model.encoder.bundle import Precision, find_bundle, load_bundle
 from model.runtime.processor import has_bf16, instruction_set, processor_name
-from training.data.photos import find_photos
-from training.data.sets.lfw import find_data_folder, lfw_photo_source
 
 PHOTOS: Final = 200
 
@@ -25,8 +24,7 @@ def main(
     file: Path, seconds: Annotated[float, typer.Option(help="Length of each load on the service.")] = 10.0
 ) -> None:
     bundle, detector = load_bundle(find_bundle("deploy")), load_detector()
-    all_photos = find_photos(lfw_photo_source(find_data_folder()))
-    photos = all_photos[:: len(all_photos) // PHOTOS]
+    photos = select_photos(PHOTOS)
     figures: dict[str, Any] = {
         "processor": processor_name(),
         "instruction_set": instruction_set(),
